@@ -1,0 +1,156 @@
+"""A connection to one server: submit, cancel, ask. `follow.py` stays with a job to its end."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+
+from . import __version__, protocol
+from .errors import (
+    BadInput,
+    Damaged,
+    ProtocolMismatch,
+    Refused,
+    ServerUnreachable,
+)
+from .sequences import FileSequence, FrameRange
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A shot to be submitted: `inputs` maps plate, roto, affected, quadmask to the sequences given."""
+
+    frames: FrameRange
+    inputs: dict[str, FileSequence]
+    prompt: str
+    settings: dict[str, Any]
+    label: str = ""
+
+    def spec(self) -> Message:
+        """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large."""
+        return {
+            "first": self.frames.first,
+            "last": self.frames.last,
+            "inputs": {name: self._describe(sequence) for name, sequence in self.inputs.items()},
+            "prompt": self.prompt,
+            "settings": self.settings,
+            "label": self.label,
+        }
+
+    def _describe(self, sequence: FileSequence) -> Message:
+        sequence.require(self.frames)
+        sizes = [sequence.path(frame).stat().st_size for frame in self.frames]
+        for frame, size in zip(self.frames, sizes):
+            if not 0 < size <= protocol.MAX_FILE:
+                what = "is empty" if size == 0 else f"is larger than {protocol.MAX_FILE >> 20} MiB"
+                raise BadInput(f"{sequence.path(frame)} {what}: render it again")
+        return {"name": sequence.pattern, "sizes": sizes}
+
+
+class Client:
+    """A connection to one server. Not for several threads at once; use a client a thread.
+
+    Its context is private and lingers for nothing, so closing never hangs the host application.
+    """
+
+    def __init__(self, address: str = protocol.DEFAULT_ADDRESS, *, timeout: float = 5.0) -> None:
+        """Connect and shake hands. `timeout` in seconds.
+
+        Raises ServerUnreachable, ProtocolMismatch, BadInput for an address that is none.
+        """
+        self.address = address
+        self.timeout = timeout
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.ROUTING_ID, b"void-" + uuid.uuid4().bytes)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * protocol.CHUNK)
+        try:
+            self._connect()
+            self.welcome = self.request("hello", ("welcome",), client=f"void_client {__version__}")
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
+        try:
+            self._socket.connect(self.address)
+        except zmq.ZMQError as error:
+            raise BadInput(f"{self.address} is no address ({error}): write it as tcp://127.0.0.1:5690") from error
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connection; what the server was doing goes on."""
+        self._context.destroy(linger=0)
+
+    def send(self, kind: str, payload: bytes | memoryview | None = None, **fields: Any) -> None:
+        """Send one message of docs/protocol.md. Raises BadInput where the header grows too large."""
+        header = protocol.pack(kind, **fields)
+        if len(header) > protocol.MAX_HEADER:
+            raise BadInput(f"this job's description is larger than {protocol.MAX_HEADER >> 10} KiB: shorten its prompt")
+        self._socket.send_multipart([header] if payload is None else [header, payload])
+
+    def receive(self, seconds: float) -> tuple[Message, bytes] | None:
+        """The next message and its payload, or None after `seconds`. Raises ProtocolMismatch, Damaged."""
+        if not self._socket.poll(int(seconds * 1000)):
+            return None
+        frames = self._socket.recv_multipart()
+        try:
+            message = protocol.unpack(frames[0])
+        except protocol.BadMessage as error:
+            raise Damaged(f"{self.address} sent something that is not of this protocol ({error})") from error
+        if message["v"] != protocol.VERSION:
+            raise ProtocolMismatch(self.address, protocol.VERSION, message["v"])
+        return message, frames[1] if len(frames) > 1 else b""
+
+    def request(self, kind: str, answers: tuple[str, ...], **fields: Any) -> Message:
+        """Send and wait for one of `answers`, passing over what is pushed meanwhile.
+
+        Raises ServerUnreachable after the client's timeout, Refused.
+        """
+        self.send(kind, **fields)
+        deadline = time.monotonic() + self.timeout
+        while (left := deadline - time.monotonic()) > 0:
+            received = self.receive(left)
+            if received is None:
+                break
+            message = received[0]
+            if message["type"] == "refused":
+                raise Refused(message["code"], message["message"])
+            if message["type"] in answers:
+                return message
+        raise ServerUnreachable(self.address, self.timeout)
+
+    def submit(self, job: Job, job_id: str | None = None) -> str:
+        """Submit a job and return its id; `follow` then sends its frames. Raises BadInput, Refused."""
+        job_id = job_id or uuid.uuid4().hex
+        self.request("submit", ("accepted",), job=job_id, spec=job.spec())
+        return job_id
+
+    def cancel(self, job_id: str) -> Message:
+        """Ask for a job to be cancelled; returns its state."""
+        return self.request("cancel", ("state",), job=job_id)
+
+    def jobs(self) -> list[Message]:
+        """What the server holds, oldest first."""
+        listed: list[Message] = self.request("list", ("jobs",))["jobs"]
+        return listed
+
+    def status(self) -> Message:
+        """The server's own state."""
+        return self.request("status", ("status",))
+
+    def release(self, job_id: str) -> None:
+        """Tell the server that everything has been taken and its files may go."""
+        self.request("release", ("released",), job=job_id)
