@@ -1,0 +1,41 @@
+"""Changing the size of images. Pixel centres stay where they are in the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+def shrink(image: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[np.float32]:
+    """Half or float [h, w] or [h, w, c] to float32 of this size, by the mean over each new pixel's area.
+
+    Meant for linear light, whose mean is what a lens would have seen; NaN and Inf must be cleaned before, for
+    they spread. An axis that grows is interpolated linearly.
+    """
+    return _resize(image, width, height, growing=cv2.INTER_LINEAR)
+
+
+def enlarge(encoded: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[np.float32]:
+    """The model's [h, w, 3] in 0..1 to float32 of this size and range, by Lanczos interpolation.
+
+    In the encoded space, since in linear light it rings far below zero around highlights; what little it
+    overshoots here is clamped. OpenCV's cubic bends smooth gradients three times as much. An axis that shrinks
+    is averaged.
+    """
+    return np.clip(_resize(encoded, width, height, growing=cv2.INTER_LANCZOS4), 0, 1)
+
+
+def _resize(image: npt.NDArray[Any], width: int, height: int, *, growing: int) -> npt.NDArray[np.float32]:
+    pixels = np.ascontiguousarray(image, np.float32)
+    rows, columns = pixels.shape[:2]
+    # OpenCV's area filter turns into another one when either axis grows, so the axes that shrink go first.
+    small = min(width, columns), min(height, rows)
+    if small != (columns, rows):
+        pixels = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+    if small != (width, height):
+        pixels = cv2.resize(pixels, (width, height), interpolation=growing)
+    # OpenCV drops the last axis of a single channel.
+    return np.ascontiguousarray(pixels.reshape(height, width, *image.shape[2:]))
