@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from void_server.masks.quadmask import BadMask, split
+from void_server.masks.roto import ALPHA_FLOOR, build_quadmask, primary_from_alpha, read_matte
+from void_server.plates.exr import read_frame, write_frame
+from void_server.plates.frame import BadPlate, Frame, Part
+from void_server.plates.window import Window
+
+
+def roto(window):
+    alpha = np.random.default_rng(0).random((window.height, window.width)).astype(np.float16) / 2 + 0.5
+    header = {"dataWindow": window.box, "displayWindow": Window(0, 0, 20, 10).box}
+    return read_frame(write_frame(Frame((Part(header, {"A": alpha}),))), "roto.1001.exr")
+
+
+def test_a_matte_is_read_as_stored():
+    frame = roto(Window(3, 2, 5, 4))
+    matte = read_matte(frame)
+    assert matte.dtype == np.float32
+    assert np.array_equal(matte, frame.channel("A").astype(np.float32))
+    with pytest.raises(BadPlate, match=r"roto\.1001\.exr has no channel mask\.a .*it has A"):
+        read_matte(frame, "mask.a")
+
+
+@pytest.mark.parametrize("outside", [0, 1])
+@pytest.mark.parametrize("window", [(3, 2, 5, 4), (-4, -3, 30, 20), (15, 6, 9, 9), (-9, -9, 4, 4), (0, 0, 20, 10)])
+def test_a_cropped_or_larger_roto_is_laid_over_the_plate(window, outside):
+    """A matte pixel belongs to a place in the picture, wherever its file starts."""
+    frame, plate = roto(Window(*window)), Window(-2, 1, 18, 9)
+    matte = read_matte(frame, window=plate, outside=outside) if outside else read_matte(frame, window=plate)
+    assert matte.shape == (9, 18)
+    stored = frame.channel("A")
+    for y, x in np.ndindex(9, 18):
+        column, row = x - 2 - window[0], y + 1 - window[1]
+        inside = 0 <= row < window[3] and 0 <= column < window[2]
+        assert matte[y, x] == (stored[row, column] if inside else outside)
+
+
+def test_alpha_from_a_32nd_is_primary():
+    alpha = np.array([[0, 0.03, ALPHA_FLOOR, 0.5, 1, 1.02, -0.02, -0.0]], np.float32)
+    assert primary_from_alpha(alpha, "f").tolist() == [[False, False, True, True, True, True, False, False]]
+    assert primary_from_alpha(alpha.astype(np.float16), "f").tolist() == primary_from_alpha(alpha, "f").tolist()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.1, -0.1, 255])
+def test_an_alpha_out_of_range_is_refused_by_frame_and_place(value):
+    alpha = np.zeros((5, 7), np.float16)
+    alpha[1, 4] = alpha[3, 2] = value
+    with pytest.raises(BadMask, match=r"roto roto\.1001\.exr holds .* at pixel x 4, y 1 .* outside 0\.\.1: check"):
+        primary_from_alpha(alpha, "roto.1001.exr")
+
+
+def test_the_affected_region_is_grown_to_cells_but_not_on_the_first_frame():
+    primary, affected = np.zeros((80, 80), bool), np.zeros((80, 80), bool)
+    primary[5:15, 5:15] = True
+    affected[12, 12] = affected[47, 33] = True
+    quadmask = build_quadmask(primary, affected, first=False)
+    kept_primary, grown = split(quadmask)
+    assert np.array_equal(kept_primary, primary)
+    expected = np.zeros((80, 80), bool)
+    expected[10:20, 10:20] = expected[40:50, 30:40] = True
+    assert np.array_equal(grown, expected)
+    assert quadmask[12, 12] == 63
+    for nothing in (build_quadmask(primary, affected, first=True), build_quadmask(primary, None, first=False)):
+        assert np.array_equal(nothing, np.where(primary, 0, 255))
+
+
+def test_masks_of_unequal_size_are_refused():
+    with pytest.raises(ValueError, match="sizes must be equal"):
+        build_quadmask(np.zeros((4, 4), bool), np.zeros((4, 5), bool), first=False)
