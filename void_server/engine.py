@@ -1,0 +1,75 @@
+"""What stands behind a shot: an engine takes the shot as the model sees it and returns it without the object."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from void_server.model import BadWeights
+from void_server.plates.colour import ModelCurve
+from void_server.plates.window import Window
+from void_server.settings import ShotSettings
+
+
+class Progress(Protocol):
+    """Whom a shot tells how far it is. Both methods may raise to stop the work."""
+
+    def step(self, stage: str, step: int, steps: int) -> None:
+        """`step` of `steps` of a stage (masking, pass1, warping, pass2, finishing) is done."""
+
+    def notice(self, text: str) -> None:
+        """Something the artist should know of the result."""
+
+
+@dataclass(frozen=True)
+class RemovalRequest:
+    """A shot as the model sees it.
+
+    clip: float32 [T, H, W, 3] in 0..1, display-referred. quadmask: uint8 [T, H, W] of 0, 63, 127, 255.
+    frames, windows, curve: which frames of the plate these are, from which window (in plate pixels) each was
+    cut, and by which curve it was encoded.
+    """
+
+    clip: npt.NDArray[np.float32]
+    quadmask: npt.NDArray[np.uint8]
+    prompt: str
+    settings: ShotSettings
+    progress: Progress
+    frames: tuple[int, ...]
+    windows: tuple[Window, ...]
+    curve: ModelCurve
+
+
+class Engine(Protocol):
+    """Anything that removes objects. `name` and `notice` are said beside every result."""
+
+    name: str
+    notice: str
+
+    def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
+        """The clip without the object, float32 [T, H, W, 3] in 0..1."""
+
+
+def load_engine(name: str, weights: Path | None) -> Engine:
+    """The engine called `name`: "void", or an operator's own as `module:factory`, called with the weights folder.
+
+    Raises BadWeights.
+    """
+    if name == "void":
+        if weights is None:
+            raise BadWeights(
+                "no weights were given: `void serve --weights DIR`; `void weights tiny DIR` makes some to try"
+            )
+        from void_server.void_engine import VoidEngine  # torch: only where it is needed
+
+        return VoidEngine(weights)
+    module, _, factory = name.partition(":")
+    try:
+        return cast(Engine, getattr(importlib.import_module(module), factory)(weights))
+    except (ImportError, AttributeError) as error:
+        raise BadWeights(f"there is no engine '{name}' ({error}): give it as module:factory") from error
