@@ -1,0 +1,35 @@
+"""Stand-in engines for tests of the service: what they do is told by the prompt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from void_server.engine import RemovalRequest
+
+
+class Dimmer:
+    """Returns the clip at half its level. Prompt `slow`: 200 steps of 50 ms first; `crash`: the process dies; `defect`:
+    an exception that nobody expects."""
+
+    name = "dimmer"
+    notice = "a stand-in for tests"
+
+    def __init__(self, weights: Path | None) -> None:
+        self.weights = weights
+
+    def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
+        if request.prompt == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if request.prompt == "defect":
+            raise ZeroDivisionError("on purpose")
+        if request.prompt == "slow":
+            for step in range(200):
+                time.sleep(0.05)
+                request.progress.step("pass1", step + 1, 200)
+        return request.clip * np.float32(0.5)

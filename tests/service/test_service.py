@@ -1,0 +1,320 @@
+"""A real `void serve`, its real worker process, real sockets; the engine alone is a stand-in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+import zmq
+from void_client import protocol
+from void_client.client import Client, Job
+from void_client.errors import JobCancelled, JobFailed, ProtocolMismatch, Refused
+from void_client.follow import follow
+from void_client.sequences import FileSequence, FrameRange
+
+from void_server.plates.exr import read_frame
+
+SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
+FRAMES = FrameRange(1001, 1006)
+
+
+def job(shot: Path, prompt: str = "", **settings: Any) -> Job:
+    inputs = {name: FileSequence(shot, f"{name}.%04d.exr") for name in ("plate", "roto")}
+    return Job(FRAMES, inputs, prompt, {**SETTINGS, **settings}, "a test")
+
+
+def take(client: Client, sent: Job, job_id: str, **options: Any) -> dict[int, bytes]:
+    frames: dict[int, bytes] = {}
+    follow(client, job_id, on_frame=frames.__setitem__, inputs=sent.inputs, **options)
+    return frames
+
+
+def wait_for(client: Client, job_id: str, *states: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if any(held["job"] == job_id and held["state"] in states for held in client.jobs()):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"job {job_id} was never {states}: {client.jobs()}")
+
+
+def test_a_job_comes_back_frame_by_frame_with_its_states_in_order(client: Client, shot: Path) -> None:
+    sent = job(shot)
+    states: list[str] = []
+    job_id = client.submit(sent)
+    frames = take(client, sent, job_id, on_state=lambda state: states.append(state["state"]))
+    assert list(frames) == list(FRAMES)
+    order = [*protocol.STAGES, "done"]
+    positions = [order.index(state) for state in states]
+    assert positions == sorted(positions)
+    assert states[-1] == "done"
+    for number, data in frames.items():
+        image = read_frame(data)
+        assert image.parts[0].header["void/job"] == job_id
+        assert image.parts[0].header["void/notice"] == "a stand-in for tests"
+        assert image.parts[0].header["nuke/input/frame"] == str(number)
+
+
+def test_release_forgets_the_job(client: Client, shot: Path) -> None:
+    sent = job(shot)
+    job_id = client.submit(sent)
+    take(client, sent, job_id)
+    client.release(job_id)
+    with pytest.raises(Refused, match="no job"):
+        client.cancel(job_id)
+
+
+def test_the_same_submission_twice_is_one_job(client: Client, shot: Path) -> None:
+    sent = job(shot)
+    job_id = uuid.uuid4().hex
+    client.submit(sent, job_id)
+    client.submit(sent, job_id)
+    assert len(take(client, sent, job_id)) == 6
+    client.submit(sent, job_id)
+    assert [held["state"] for held in client.jobs() if held["job"] == job_id] == ["done"]
+
+
+def test_a_client_may_leave_and_another_takes_the_result(server: str, shot: Path) -> None:
+    sent = job(shot, "slow")
+    with Client(server) as first:
+        job_id = first.submit(sent)
+
+        def leave(state: dict[str, Any]) -> None:
+            if state["state"] == "pass1":
+                raise ConnectionAbortedError
+
+        with pytest.raises(ConnectionAbortedError):
+            take(first, sent, job_id, on_state=leave)
+    with Client(server) as second:
+        assert len(take(second, sent, job_id)) == 6
+
+
+def test_a_running_job_stops_within_a_step_when_cancelled(client: Client, shot: Path) -> None:
+    sent = job(shot, "slow")  # ten seconds, if nobody stopped it
+    job_id = client.submit(sent)
+    steps: list[int] = []
+
+    def note(state: dict[str, Any]) -> None:
+        if state["state"] == "pass1":
+            steps.append(state["step"])
+
+    with pytest.raises(JobCancelled):
+        take(client, sent, job_id, on_state=note, cancelled=lambda: len(steps) > 2)
+    assert max(steps) < 100
+
+
+def test_a_job_is_cancelled_while_it_waits_and_while_it_receives(server: str, client: Client, shot: Path) -> None:
+    running, waiting = job(shot, "slow"), job(shot)
+    with Client(server) as other:
+        first = other.submit(running)
+
+        def then(state: dict[str, Any]) -> None:
+            if state["state"] != "pass1":
+                return
+            second = client.submit(waiting)
+            with pytest.raises(JobCancelled):
+                take(
+                    client,
+                    waiting,
+                    second,
+                    on_state=lambda s: s["state"] == "queued" and client.send("cancel", job=second),
+                )
+            third = client.submit(waiting)  # nobody sends its frames
+            assert client.cancel(third)["state"] == "cancelled"
+            other.send("cancel", job=first)
+
+        with pytest.raises(JobCancelled):
+            take(other, running, first, on_state=then)
+
+
+def test_jobs_run_one_after_the_other(server: str, shot: Path) -> None:
+    with Client(server) as one, Client(server) as two:
+        slow, quick = job(shot, "slow"), job(shot)
+        first = one.submit(slow)
+
+        def then(state: dict[str, Any]) -> None:
+            if state["state"] == "pass1" and state["step"] == 5:
+                second = two.submit(quick)
+                with pytest.raises(TimeoutError):
+                    take(two, quick, second, on_state=_until_queued)
+                held = {entry["job"]: entry["state"] for entry in one.jobs()}
+                assert (held[first], held[second]) == ("pass1", "queued")
+
+        def _until_queued(state: dict[str, Any]) -> None:
+            if state["state"] == "queued":
+                raise TimeoutError
+
+        assert len(take(one, slow, first, on_state=then)) == 6
+
+
+def test_a_job_that_brings_the_worker_down_twice_fails_and_the_next_runs(client: Client, shot: Path) -> None:
+    sent = job(shot, "crash")
+    with pytest.raises(JobFailed) as caught:
+        take(client, sent, client.submit(sent))
+    assert caught.value.code == "worker_died"
+    again = job(shot)
+    assert len(take(client, again, client.submit(again))) == 6
+
+
+def test_a_worker_killed_from_outside_is_replaced(client: Client, shot: Path) -> None:
+    before = client.status()["worker_pid"]
+    os.kill(before, signal.SIGKILL)
+    sent = job(shot)
+    assert len(take(client, sent, client.submit(sent))) == 6
+    assert client.status()["worker_pid"] != before
+
+
+def test_a_defect_is_told_without_a_traceback_and_the_service_goes_on(client: Client, shot: Path) -> None:
+    sent = job(shot, "defect")
+    with pytest.raises(JobFailed) as caught:
+        take(client, sent, client.submit(sent))
+    assert caught.value.code == "internal"
+    assert "ZeroDivisionError" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    again = job(shot)
+    assert len(take(client, again, client.submit(again))) == 6
+
+
+def test_another_version_is_told_both_numbers(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "VERSION", 99)
+    with pytest.raises(ProtocolMismatch, match=r"speaks protocol 1, this client 99: the server is older"):
+        Client(server)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"first": 5, "last": 1}, "1 to 20000 frames"),
+        ({"last": 2001}, "frames"),
+        ({"inputs": {"plate": {"name": "p", "sizes": [1] * 6}}}, "roto"),
+        ({"inputs": {"plate": {"name": "p", "sizes": [1] * 6}, "roto": {"name": "r", "sizes": [1] * 5}}}, "5 frames"),
+        ({"inputs": {"../../etc": {"name": "p", "sizes": [1]}}}, "not of this protocol"),
+        ({"settings": {"sede": 1}}, "sede"),
+        ({"first": 1, "last": 300, "inputs": None}, "197"),
+        ({"surprise": 1}, "not of this protocol"),
+    ],
+)
+def test_a_job_that_makes_no_sense_is_refused_by_name(
+    client: Client, shot: Path, change: dict[str, Any], word: str
+) -> None:
+    spec = job(shot).spec() | change
+    if spec["inputs"] is None:
+        spec["inputs"] = {name: {"name": name, "sizes": [1] * 300} for name in ("plate", "roto")}
+    before = client.jobs()
+    with pytest.raises(Refused, match=word):
+        client.request("submit", ("accepted",), job=uuid.uuid4().hex, spec=spec)
+    assert client.jobs() == before
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [b""],
+        [b"\xc1"],
+        [msgpack.packb([1, 2])],
+        [msgpack.packb({"v": 1})],
+        [msgpack.packb({"v": "1", "type": "hello"})],
+        [msgpack.packb({"v": 1, "type": "launch"})],
+        [msgpack.packb({"v": 1, "type": "hello", "client": 7})],
+        [msgpack.packb({"v": 1, "type": "cancel", "job": "../../../etc/passwd"})],
+        [msgpack.packb({"v": 1, "type": "hello", "client": "x"}), b"payload"],
+        [msgpack.packb({"v": 1, "type": "hello", "client": "x"}), b"", b""],
+        [b"\x81" * 5000],
+        [b"\x91" * 100_000],
+    ],
+)
+def test_rubbish_is_refused_and_changes_nothing(server: str, client: Client, frames: list[bytes]) -> None:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as raw:
+        raw.setsockopt(zmq.LINGER, 0)
+        raw.connect(server)
+        raw.send_multipart(frames)
+        assert raw.poll(5000)
+        answer = protocol.unpack(raw.recv_multipart()[0])
+    assert (answer["type"], answer["code"]) == ("refused", "bad_message")
+    assert client.status()["ready"]
+
+
+def test_a_chunk_that_nobody_asked_for_changes_nothing(client: Client, shot: Path) -> None:
+    sent = job(shot)
+    job_id = client.submit(sent)
+    fields = {"job": job_id, "input": "plate", "frame": 1003, "offset": 0, "size": 4, "sha256": "0" * 64}
+    client.send("chunk", b"evil", **fields)
+    frames = take(client, sent, job_id)
+    source = read_frame(sent.inputs["plate"].path(1003))
+    result = read_frame(frames[1003])
+    outside = result.channel("void.matte") == 0
+    assert np.array_equal(result.channel("R")[outside], source.channel("R")[outside])
+
+
+def test_what_was_asked_for_and_lost_is_asked_for_again(client: Client, shot: Path) -> None:
+    sent = job(shot)
+    job_id = client.submit(sent)
+    while client.receive(0.5):
+        pass  # the wants, gone
+    assert len(take(client, sent, job_id)) == 6
+
+
+def test_a_frame_that_arrives_damaged_fails_the_job(client: Client, shot: Path) -> None:
+    sent = job(shot)
+    job_id = client.submit(sent)
+    message, _ = client.receive(5) or ({}, b"")
+    assert (message["type"], message["input"], message["offset"]) == ("want", "plate", 0)
+    data = FileSequence(shot, "plate.%04d.exr").path(1001).read_bytes()
+    flipped = bytes([data[0] ^ 1]) + data[1:]
+    digest = hashlib.sha256(data).hexdigest()
+    client.send("chunk", flipped, job=job_id, input="plate", frame=1001, offset=0, size=len(data), sha256=digest)
+    with pytest.raises(JobFailed) as caught:
+        take(client, sent, job_id)
+    assert caught.value.code == "damaged"
+    assert "frame 1001 of plate.%04d.exr" in str(caught.value)
+
+
+def test_frames_of_many_chunks_arrive_whole(client: Client, shot: Path, tmp_path: Path) -> None:
+    """A frame of several megabytes: more pieces than may be in flight."""
+    import OpenEXR
+
+    from void_server.plates.exr import write_frame
+    from void_server.plates.frame import Frame, Part
+
+    noise = np.random.default_rng(0).standard_normal((1200, 2000), np.float32)
+    plate = Part({"compression": OpenEXR.NO_COMPRESSION}, dict.fromkeys("RGB", noise))
+    (tmp_path / "plate.exr").write_bytes(write_frame(Frame((plate,))))
+    roto = Part({}, {"A": np.eye(1200, 2000, dtype=np.float16)})
+    (tmp_path / "roto.exr").write_bytes(write_frame(Frame((roto,))))
+    assert (tmp_path / "plate.exr").stat().st_size > 20 * protocol.CHUNK
+    inputs = {name: FileSequence(tmp_path, f"{name}.exr") for name in ("plate", "roto")}
+    sent = Job(FrameRange(1, 1), inputs, "", {**SETTINGS, "feather": 0.0})
+    (result,) = take(client, sent, client.submit(sent)).values()
+    outside = read_frame(result).channel("void.matte") == 0
+    assert np.array_equal(read_frame(result).channel("R")[outside], noise[outside])
+
+
+def test_a_server_says_why_it_cannot_start(void: Any, server: str, tmp_path: Path) -> None:
+    for arguments, word in [
+        (("--bind", "tcp://0.0.0.0:5690"), "loopback"),
+        (("--bind", server), "can't be bound"),
+        ((), "no weights"),
+        (("--weights", tmp_path / "none"), "no weights folder"),
+        (("--engine", "nowhere:factory"), "no engine"),
+        (("--spool", "/proc/none"), "spool"),
+    ]:
+        done = void("serve", *(arguments if "--bind" in arguments else ("--bind", "tcp://127.0.0.1:*", *arguments)))
+        assert done.returncode == 2, done.stderr
+        assert word in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_front_imports_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, void_server.cli, void_server.service.front, void_server.run; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

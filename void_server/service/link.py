@@ -1,0 +1,107 @@
+"""The pipe between front and worker: msgpack maps over the worker's stdin and stdout; no pickle, no open port.
+
+Front to worker: `run` {job, folder, first, last, inputs, prompt, settings}, `cancel` {job}. Worker to front: `ready`
+{engine, notice, seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta}, `notice` {job, text}, `result`
+{job, frame, size, sha256}, `done` {job}, `failed` {job, code, message}, `cancelled` {job}. When either end goes, the
+other sees end-of-file.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+import msgpack
+import zmq
+
+Message = dict[str, Any]
+
+
+class Pipe:
+    """One direction's sender; may be used from several threads."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Write one message. Raises OSError where the other end is gone."""
+        with self._lock:
+            self._stream.write(msgpack.packb({"type": kind, **fields}))
+            self._stream.flush()
+
+
+def messages(stream: IO[bytes]) -> Iterator[Message]:
+    """The messages of a stream until its end."""
+    unpacker = msgpack.Unpacker(max_buffer_size=64 << 20)
+    while data := stream.read1(65536):  # type: ignore[attr-defined]
+        unpacker.feed(data)
+        yield from unpacker
+
+
+class WorkerLink:
+    """The front's end: starts the worker process and brings its messages to a socket that can be polled."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], arguments: list[str]) -> None:
+        self._context = context
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Pipe | None = None
+        self._address = f"inproc://worker-{id(self)}"
+        self.inbox = context.socket(zmq.PULL)
+        self.inbox.bind(self._address)
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, or None when there is no worker."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start a worker; `ready` or `fatal` follows in the inbox, and `died` {status} whenever it ends."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "void_server.service.worker", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdin
+        self._pipe = Pipe(self._process.stdin)
+        threading.Thread(target=self._bring, args=(self._process,), daemon=True).start()
+
+    def _bring(self, process: subprocess.Popen[bytes]) -> None:
+        outbox = self._context.socket(zmq.PUSH)
+        outbox.connect(self._address)
+        try:
+            for message in messages(process.stdout):  # type: ignore[arg-type]
+                outbox.send(msgpack.packb(message))
+            outbox.send(msgpack.packb({"type": "died", "status": process.wait()}))
+        except zmq.ContextTerminated:
+            pass
+        finally:
+            outbox.close(linger=0)
+
+    def receive(self) -> Message:
+        """The next message of the inbox, which must have one."""
+        message: Message = msgpack.unpackb(self.inbox.recv())
+        return message
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Tell the worker; where it has just died, `died` is on its way and this says nothing."""
+        try:
+            if self._pipe:
+                self._pipe.send(kind, **fields)
+        except OSError:
+            return
+
+    def stop(self) -> None:
+        """End the worker, by force if it does not go by itself within three seconds."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

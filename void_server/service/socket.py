@@ -1,0 +1,59 @@
+"""The socket that clients connect to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zmq
+from void_client import protocol
+
+BACKLOG = 1000  # messages queued for a client that does not read, before it is told nothing more
+
+
+class CannotServe(Exception):
+    """The server can't start: the message says why and what to do."""
+
+
+class ClientSocket:
+    """A ROUTER on a loopback address; knows headers, no jobs."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], bind: str) -> None:
+        """Bind the address (a port of `*` takes a free one). Raises CannotServe."""
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.LINGER, 200)
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a client that is gone is an error, not silence
+        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a client that reconnects is the same client
+        self.socket.setsockopt(zmq.MAXMSGSIZE, protocol.CHUNK)
+        self.socket.setsockopt(zmq.SNDHWM, BACKLOG)
+        self.address = self._bind(bind)
+
+    def _bind(self, bind: str) -> str:
+        if not bind.startswith(("tcp://127.0.0.1:", "tcp://localhost:")):
+            raise CannotServe(
+                f"{bind} is not a loopback address: without keys, anyone on the network could use the server. "
+                "Bind tcp://127.0.0.1:5690"
+            )
+        try:
+            self.socket.bind(bind.replace("localhost", "127.0.0.1"))
+        except zmq.ZMQError as error:
+            raise CannotServe(
+                f"{bind} can't be bound ({error}): another server may be running there (`void status`); "
+                "or give another port with --bind"
+            ) from error
+        endpoint = self.socket.last_endpoint
+        assert isinstance(endpoint, bytes)
+        return endpoint.decode().rstrip("\0")
+
+    def receive(self) -> tuple[bytes, list[bytes]]:
+        """The next message: who sent it, and its frames."""
+        client, *frames = self.socket.recv_multipart()
+        return client, frames
+
+    def send(self, client: bytes, kind: str, payload: bytes | None = None, **fields: Any) -> bool:
+        """Send to one client; False where it is gone or does not read."""
+        header = protocol.pack(kind, **fields)
+        try:
+            self.socket.send_multipart([client, header] + ([] if payload is None else [payload]), zmq.DONTWAIT)
+        except zmq.ZMQError:  # EHOSTUNREACH: gone; EAGAIN: its queue is full
+            return False
+        return True

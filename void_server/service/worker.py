@@ -1,0 +1,177 @@
+"""The worker process: loads the weights once, then runs jobs one after the other. All that can crash happens here.
+
+Started by the front as `python -m void_server.service.worker ENGINE [WEIGHTS]`; speaks `link.py`'s messages.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from void_client import __version__
+from void_client.delivery import write_atomically
+
+from void_server.engine import Engine, load_engine
+from void_server.footage import Footage
+from void_server.masks.quadmask import BadMask
+from void_server.model import BadClip, BadWeights
+from void_server.plates.exr import write_frame
+from void_server.plates.frame import BadPlate, Frame
+from void_server.plates.stream import ordered_map
+from void_server.settings import ShotSettings
+from void_server.shot import AHEAD, THREADS, Mattes, remove_object
+
+from .folder import input_file, result_file
+from .link import Message, Pipe, messages
+from .logs import log_to_stderr
+
+log = logging.getLogger("void.worker")
+
+
+class JobCancelled(Exception):
+    """Somebody has cancelled the job that runs."""
+
+
+class Cancellations:
+    """Ids of jobs to be stopped; filled by the thread that reads the pipe."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+
+    def add(self, job: str) -> None:
+        self._ids.add(job)
+
+    def check(self, job: str) -> None:
+        """Raise JobCancelled if this job is to stop."""
+        if job in self._ids:
+            raise JobCancelled
+
+
+class Reporter:
+    """A shot's Progress: tells the front, with the seconds left, and stops a cancelled job within a step."""
+
+    def __init__(self, job: str, settings: ShotSettings, pipe: Pipe, cancellations: Cancellations) -> None:
+        self._job = job
+        self._settings = settings
+        self._pipe = pipe
+        self._cancellations = cancellations
+        self._started = time.monotonic()
+
+    def step(self, stage: str, step: int, steps: int) -> None:
+        """Report a step. Raises JobCancelled."""
+        self._cancellations.check(self._job)
+        if step == 0:
+            self._started = time.monotonic()
+        self._pipe.send(
+            "progress", job=self._job, stage=stage, step=step, steps=steps, eta=self._left(stage, step, steps)
+        )
+
+    def _left(self, stage: str, step: int, steps: int) -> float | None:
+        """Seconds left, from this stage's pace; in pass 1 with what pass 2 will take at that pace."""
+        if step == 0:
+            return None
+        left = float(steps - step)
+        if stage == "pass1" and self._settings.passes == 2:
+            branches = 1 if self._settings.pass2.guidance_scale == 1.0 else 2
+            left += self._settings.pass2.steps * branches
+        return left * (time.monotonic() - self._started) / step
+
+    def notice(self, text: str) -> None:
+        """Pass a sentence for the artist on."""
+        self._pipe.send("notice", job=self._job, text=text)
+
+
+def run_job(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
+    """One job from its folder to its folder; how it ended goes to the front, whatever happens."""
+    job = command["job"]
+    try:
+        cancellations.check(job)
+        _remove(engine, command, pipe, cancellations)
+        pipe.send("done", job=job)
+    except JobCancelled:
+        pipe.send("cancelled", job=job)
+    except (BadPlate, BadMask, BadClip) as error:
+        pipe.send("failed", job=job, code="bad_input", message=str(error))
+    except Exception as error:
+        log.exception("job %s", job)
+        message = f"the server ran into {type(error).__name__}: {error}. Its log has the details under job {job}"
+        pipe.send("failed", job=job, code="internal", message=message)
+
+
+def _remove(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
+    folder = Path(command["folder"])
+    settings = ShotSettings.from_dict(command["settings"])
+    numbers = range(command["first"], command["last"] + 1)
+    footage = {
+        kind: Footage(name, {number: input_file(folder, kind, number) for number in numbers})
+        for kind, name in command["inputs"].items()
+    }
+    plate = footage.pop("plate")
+    reporter = Reporter(command["job"], settings, pipe, cancellations)
+    frames = remove_object(plate, Mattes(**footage), settings, engine, reporter, prompt=command["prompt"])
+    encode = functools.partial(_encode, _metadata(command, engine))
+    for number, data in zip(numbers, ordered_map(encode, frames, threads=THREADS, ahead=AHEAD), strict=True):
+        write_atomically(result_file(folder, number), data)
+        pipe.send("result", job=command["job"], frame=number, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _metadata(command: Message, engine: Engine) -> dict[str, Any]:
+    """What every frame of the result says of itself."""
+    facts = {
+        "void/job": command["job"],
+        "void/version": __version__,
+        "void/engine": engine.name,
+        "void/seed": str(command["settings"]["seed"]),
+        "void/prompt": command["prompt"],
+    }
+    return facts | ({"void/notice": engine.notice} if engine.notice else {})
+
+
+def _encode(metadata: dict[str, Any], frame: Frame) -> bytes:
+    return write_frame(frame.with_metadata(metadata))
+
+
+def _read_commands(commands: queue.Queue[Message | None], cancellations: Cancellations) -> None:
+    for message in messages(sys.stdin.buffer):
+        if message["type"] == "cancel":
+            cancellations.add(message["job"])
+        else:
+            commands.put(message)
+    commands.put(None)
+
+
+def _take_stdout() -> Pipe:
+    """The pipe to the front; whatever else prints to stdout goes to the log from now on."""
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return Pipe(stream)
+
+
+def main() -> None:
+    """Load the engine, say so, and run jobs until the front closes the pipe."""
+    pipe = _take_stdout()
+    log_to_stderr(os.environ.get("VOID_LOG_LEVEL", "info"))
+    started = time.monotonic()
+    try:
+        engine = load_engine(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    except BadWeights as error:
+        pipe.send("fatal", message=str(error))
+        return
+    pipe.send("ready", engine=engine.name, notice=engine.notice, seconds=time.monotonic() - started)
+    commands: queue.Queue[Message | None] = queue.Queue()
+    cancellations = Cancellations()
+    threading.Thread(target=_read_commands, args=(commands, cancellations), daemon=True).start()
+    while command := commands.get():
+        run_job(engine, command, pipe, cancellations)
+
+
+if __name__ == "__main__":
+    main()
