@@ -1,0 +1,90 @@
+"""What all tests share: small real shots, real servers, and the `void` command as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from void_client.client import Client
+
+from void_server.demo.scene import Scene
+from void_server.serving import own_server
+
+TESTS = Path(__file__).parent
+# Processes started here find the tests' stand-in engines, and leave the machine's cores to each other.
+os.environ["PYTHONPATH"] = str(TESTS)
+os.environ["OMP_NUM_THREADS"] = "2"
+
+TINY_SETTINGS = "height = 32\nwidth = 48\nwindow = 13\noverlap = 8\n[pass1]\nsteps = 1\n[pass2]\nsteps = 1\n"
+
+Void = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of goldens and samples that lies beside the project."""
+    folder = Path(os.environ.get("VOID_SHARED", TESTS.parent.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: goldens and samples are not at hand (VOID_SHARED names another place)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scene() -> Scene:
+    """A small HDR shot with overscan: six frames."""
+    return Scene(width=160, height=90, count=6, overscan=4)
+
+
+@pytest.fixture(scope="session")
+def shot(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scene on disk: plate.####.exr, roto.####.exr, affected.####.exr, 1001-1006. Not to be written to."""
+    folder = tmp_path_factory.mktemp("shot")
+    scene.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a `void serve` with the stand-in engine: the whole service, without the model."""
+    with own_server(weights=None, engine="engines:Dimmer", log=tmp_path_factory.mktemp("server") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def tiny_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a `void serve` with small random weights in the real layout, through the real loading code."""
+    from void_server.training.tiny import write_random_weights
+
+    folder = tmp_path_factory.mktemp("tiny")
+    write_random_weights(folder / "weights")
+    with own_server(weights=folder / "weights", log=folder / "log") as address:
+        yield address
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[Client]:
+    with Client(server) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def void() -> Void:
+    """Run the `void` command as a user does; returns status, stdout and stderr."""
+
+    def run(
+        *arguments: object, env: dict[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "void_server", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
+
+    return run

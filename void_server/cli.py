@@ -1,0 +1,273 @@
+"""The `void` command. Results on stdout, progress and messages on stderr; exit status 0, 1, 2 or 130."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from void_client import __version__, protocol
+from void_client.client import Client, Job
+from void_client.delivery import Delivery
+from void_client.errors import BadInput, ServerUnreachable, VoidError
+from void_client.sequences import FileSequence, FrameRange
+
+app = typer.Typer(
+    name="void",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "VOID", "help_option_names": ["-h", "--help"]},
+    help="Remove an object from a shot, with what it caused: linear EXR plates and roto in, linear EXR plates out.\n\n"
+    "Every option can also be given in the environment (its variable is shown with it) and in a TOML file (--config) "
+    "that has a table for each command.\n\nExit status: 0 done, 1 failed, 2 bad usage or bad input, 130 cancelled.",
+)
+weights_app = typer.Typer(no_args_is_help=True, help="Weights: what the server computes with.")
+app.add_typer(weights_app, name="weights")
+
+DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
+
+Server = Annotated[str, typer.Option("--server", envvar="VOID_SERVER", help="Address of the server.")]
+AsJson = Annotated[bool, typer.Option("--json", envvar="VOID_JSON", help="Print the result as JSON.")]
+Plates = Annotated[str, typer.Option(help="The plate, scene-linear: plate.%04d.exr, plate.####.exr or one file.")]
+Out = Annotated[str, typer.Option(help="The result: plate.%04d.exr, plate.####.exr or one file.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow frames of an earlier result to be replaced.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with options, a table for each command.")] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Read the config file, before any command."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if config:
+        with reported():
+            context.default_map = {name.replace("_", "-"): table for name, table in _read_toml(config).items()}
+
+
+@contextmanager
+def reported(as_json: bool = False) -> Iterator[None]:
+    """Turn what we raise on purpose into one line and an exit status; nothing else is hidden."""
+    try:
+        yield
+    except VoidError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": str(error)}))
+        typer.echo(f"void: {error}", err=True)
+        raise typer.Exit(error.exit_code) from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path} can't be read ({error.strerror}): check the path") from error
+    except ValueError as error:
+        raise BadInput(f"{path} is not TOML ({error}): mend that line") from error
+
+
+@app.command()
+def serve(
+    bind: Annotated[str, typer.Option(help="Loopback address to listen on; port * takes a free one.")] = (
+        protocol.DEFAULT_ADDRESS
+    ),
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder with void_pass1.safetensors, void_pass2.safetensors and the base model.")
+    ] = None,
+    spool: Annotated[
+        Path, typer.Option(help="Folder for frames on their way; a shot needs the room of its plate three times.")
+    ] = DEFAULT_SPOOL,
+    engine: Annotated[str, typer.Option(help="What removes objects: void, or your own as module:factory.")] = "void",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    as_json: AsJson = False,
+) -> None:
+    """Keep the weights loaded and serve jobs until stopped. Says when it is ready."""
+    from .service.serve import serve_until_stopped
+
+    with reported():
+        serve_until_stopped(bind, weights, spool, engine, log_level, as_json=as_json)
+
+
+@app.command()
+def run(
+    plate: Plates,
+    frames: Annotated[str, typer.Option(help="The frame range, both ends included: 1001-1046.")],
+    out: Out,
+    roto: Annotated[str | None, typer.Option(help="What to remove, in alpha. One file holds for every frame.")] = None,
+    affected: Annotated[str | None, typer.Option(help="What it affects (shadows, what falls), in alpha.")] = None,
+    quadmask: Annotated[
+        str | None, typer.Option(help="A finished quadmask (0, 63, 127, 255 over 255) in place of roto and affected.")
+    ] = None,
+    prompt: Annotated[str, typer.Option(help="What remains once the object is gone.")] = "",
+    settings: Annotated[
+        Path | None, typer.Option(help="A TOML file of shot settings; docs/settings.md lists them.")
+    ] = None,
+    server: Server = protocol.DEFAULT_ADDRESS,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="If no server answers, start one for this shot and stop it afterwards.")
+    ] = False,
+    weights: Annotated[Path | None, typer.Option(help="With --serve: its weights folder.")] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove an object from a shot. Ctrl-C cancels."""
+    from .display import Display
+    from .run import run_shot
+
+    with reported(as_json):
+        job = _job(plate, roto, affected, quadmask, FrameRange.parse(frames), prompt, settings)
+        job.spec()  # what is missing is said before a server is asked for
+        delivery = Delivery(FileSequence.parse(out), job.frames, overwrite=overwrite)
+        delivery.refuse_inputs(job.inputs, job.frames)
+        display = Display()
+        with _server(server, serve, weights, display) as address, Client(address) as client:
+            finished = run_shot(client, job, delivery, display)
+        for notice in finished.notices:
+            display.say(f"note: {notice}")
+        _print_finished(finished.manifest, finished.job, finished.frames, finished.notices, out, as_json)
+
+
+def _job(
+    plate: str,
+    roto: str | None,
+    affected: str | None,
+    quadmask: str | None,
+    frames: FrameRange,
+    prompt: str,
+    settings: Path | None,
+) -> Job:
+    if (roto is None) == (quadmask is None):
+        raise BadInput("give --roto (what to remove) or --quadmask (a finished one): one of the two")
+    if affected and quadmask:
+        raise BadInput("--affected adds to --roto; a finished --quadmask has it already: leave one out")
+    given = {"plate": plate, "roto": roto, "affected": affected, "quadmask": quadmask}
+    inputs = {name: FileSequence.parse(path) for name, path in given.items() if path}
+    if not inputs["plate"].numbered and len(frames) > 1:
+        raise BadInput(
+            f"the plate {plate} is one file, the range {frames} has {len(frames)} frames: write plate.%04d.exr"
+        )
+    label = f"{getpass.getuser()}@{platform.node()} {inputs['plate'].pattern}"
+    return Job(frames, inputs, prompt, _read_toml(settings) if settings else {}, label)
+
+
+@contextmanager
+def _server(address: str, serve: bool, weights: Path | None, display: Any) -> Iterator[str]:
+    """The server's address: the one that answers, or with `serve` one started there for the time being."""
+    from .serving import own_server
+
+    if serve:
+        try:
+            Client(address, timeout=1.0).close()
+        except ServerUnreachable:
+            display.say(f"no server at {address}: starting one for this shot")
+            with own_server(weights=weights, bind=address) as started:
+                yield started
+            return
+    yield address
+
+
+def _print_finished(manifest: Path, job: str, frames: int, notices: list[str], out: str, as_json: bool) -> None:
+    if as_json:
+        facts = {"job": job, "frames": frames, "out": out, "manifest": str(manifest), "notices": notices}
+        typer.echo(json.dumps(facts))
+    else:
+        typer.echo(f"{frames} frames in {out}, manifest {manifest}")
+
+
+@app.command()
+def attach(
+    job: Annotated[str, typer.Argument(help="The job's id, as `void run` and `void jobs` show it.")],
+    out: Out,
+    server: Server = protocol.DEFAULT_ADDRESS,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take up a job that was sent earlier: wait for it and write its result. Ctrl-C cancels the job."""
+    from .display import Display
+    from .run import frames_of, take
+
+    with reported(as_json), Client(server) as client:
+        frames = frames_of(client, job)
+        delivery = Delivery(FileSequence.parse(out), frames, overwrite=overwrite)
+        finished = take(client, job, delivery, Display(), {"first": frames.first, "last": frames.last})
+        _print_finished(finished.manifest, finished.job, finished.frames, finished.notices, out, as_json)
+
+
+@app.command()
+def cancel(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    server: Server = protocol.DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a job; one that runs stops within a step."""
+    with reported(as_json), Client(server) as client:
+        state = client.cancel(job)
+        typer.echo(
+            json.dumps(state) if as_json else f"{job}: {'cancelling' if state['state'] != 'cancelled' else 'cancelled'}"
+        )
+
+
+@app.command()
+def jobs(server: Server = protocol.DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
+    """List the jobs that the server holds, oldest first."""
+    with reported(as_json), Client(server) as client:
+        held = client.jobs()
+        if as_json:
+            typer.echo(json.dumps(held))
+            return
+        for job in held:
+            step = f" {job['step']}/{job['steps']}" if job["steps"] else ""
+            typer.echo(f"{job['job']}  {job['state'] + step:<18}  {job['first']}-{job['last']}  {job['label']}")
+
+
+@app.command()
+def status(server: Server = protocol.DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
+    """Say whether the server is ready, and with which weights."""
+    with reported(as_json), Client(server) as client:
+        facts = client.status()
+        if as_json:
+            typer.echo(json.dumps(facts))
+            return
+        state = f"ready, {facts['engine']}" if facts["ready"] else "loading its weights"
+        typer.echo(f"{server}: VOID {facts['server']}, {state}")
+        if facts["notice"]:
+            typer.echo(facts["notice"])
+        for name, count in facts["jobs"].items():
+            typer.echo(f"{count} {name}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the shot, the result and the report.")] = Path("demo_out"),
+) -> None:
+    """Make a shot on the spot, remove its object through a server of its own, and write plates and a report."""
+    from .demo import run_demo
+
+    with reported():
+        typer.echo(run_demo(out))
+
+
+@weights_app.command("tiny")
+def weights_tiny(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+) -> None:
+    """Write small random weights in the real layout, to try the workflow. They are untrained: the fill is noise."""
+    from .training.tiny import write_random_weights
+
+    with reported():
+        try:
+            write_random_weights(folder, seed)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+    typer.echo(f"{folder}: untrained weights: the fill is noise")

@@ -1,0 +1,147 @@
+"""What came back, to look at: a contact sheet and a page around it."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from void_client.sequences import FileSequence, FrameRange
+
+from void_server.masks.quadmask import AFFECTED, KEEP, OVERLAP, PRIMARY, read_quadmask
+from void_server.plates.colour import ModelCurve
+from void_server.plates.exr import read_frame
+from void_server.plates.frame import Frame
+
+COLUMNS = 4
+THUMBNAIL = 360  # pixels wide
+GAP = 8
+COLOURS = {PRIMARY: (225, 60, 50), OVERLAP: (240, 160, 40), AFFECTED: (70, 130, 220), KEEP: (40, 40, 40)}
+
+Image8 = npt.NDArray[np.uint8]
+
+
+@dataclass
+class Compared:
+    """Stored values (R, G, B, A) outside the matte: how many, and how many are not the plate's bit for bit."""
+
+    values: int = 0
+    different: int = 0
+
+    def add(self, plate: Frame, result: Frame) -> npt.NDArray[np.bool_]:
+        """Count a frame; returns where it differs outside the matte, bool [h, w]."""
+        outside = result.channel("void.matte") == 0
+        different = np.zeros(outside.shape, bool)
+        for name in "RGBA":
+            changed = (plate.channel(name).view(np.uint16) != result.channel(name).view(np.uint16)) & outside
+            self.values += int(outside.sum())
+            self.different += int(changed.sum())
+            different |= changed
+        return different
+
+
+def write_report(
+    out: Path,
+    inputs: dict[str, FileSequence],
+    result: FileSequence,
+    frames: FrameRange,
+    notices: list[str],
+    seconds: float,
+) -> Compared:
+    """Compare every frame, write contact_sheet.png and report.html into `out`."""
+    compared = Compared()
+    shown = {frames.first + round(i * (len(frames) - 1) / (COLUMNS - 1)) for i in range(COLUMNS)}
+    columns: list[tuple[str, list[Image8]]] = []
+    peak = 0.0
+    for frame in frames:
+        plate, cleaned = read_frame(inputs["plate"].path(frame)), read_frame(result.path(frame))
+        different = compared.add(plate, cleaned)
+        peak = max(peak, float(cleaned.rgb().max()))
+        if frame in shown:
+            quadmask = read_quadmask(cleaned.channel("void.quadmask"), str(frame))
+            views = [_view(plate), _false_colour(quadmask), _view(cleaned), _grey(different)]
+            columns.append((str(frame), [_thumbnail(view) for view in views]))
+    changed = f"changed outside the matte: {compared.different} of {compared.values:,} values"
+    rows = ["plate", "quadmask: red remove, blue affected", "result", changed]
+    _contact_sheet(columns, rows, notices).save(out / "contact_sheet.png")
+    (out / "report.html").write_text(_page(result, frames, compared, notices, seconds, peak), encoding="utf-8")
+    return compared
+
+
+def _view(frame: Frame) -> Image8:
+    """Linear to what a screen shows, highlights rolled off by the model's own curve."""
+    encoded = ModelCurve.for_shot(8.0).encode(frame.rgb())
+    return np.rint(encoded * 255).astype(np.uint8)
+
+
+def _false_colour(quadmask: Image8) -> Image8:
+    picture = np.zeros((*quadmask.shape, 3), np.uint8)
+    for level, colour in COLOURS.items():
+        picture[quadmask == level] = colour
+    return picture
+
+
+def _grey(mask: npt.NDArray[np.bool_]) -> Image8:
+    return np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
+
+
+def _thumbnail(picture: Image8) -> Image8:
+    height = round(picture.shape[0] * THUMBNAIL / picture.shape[1])
+    return np.asarray(cv2.resize(picture, (THUMBNAIL, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _contact_sheet(columns: list[tuple[str, list[Image8]]], rows: list[str], notices: list[str]) -> Image.Image:
+    height = columns[0][1][0].shape[0]
+    font, label = ImageFont.load_default(22), 34
+    top = 44 + 34 * len(notices)
+    size = (GAP + len(columns) * (THUMBNAIL + GAP), top + len(rows) * (height + label + GAP))
+    sheet = Image.new("RGB", size, (24, 24, 24))
+    draw = ImageDraw.Draw(sheet)
+    for index, notice in enumerate(notices):
+        draw.text((GAP, 6 + 34 * index), notice.upper(), font=ImageFont.load_default(26), fill=(255, 190, 60))
+    for column, (title, views) in enumerate(columns):
+        x = GAP + column * (THUMBNAIL + GAP)
+        draw.text((x, top - 34), f"frame {title}", font=font, fill=(220, 220, 220))
+        for row, view in enumerate(views):
+            y = top + row * (height + label + GAP)
+            sheet.paste(Image.fromarray(view), (x, y + label))
+            if column == 0:
+                draw.text((x, y + 4), rows[row], font=font, fill=(160, 200, 255))
+    return sheet
+
+
+def _page(
+    result: FileSequence, frames: FrameRange, compared: Compared, notices: list[str], seconds: float, peak: float
+) -> str:
+    facts = {
+        "Frames": f"{frames} ({len(frames)})",
+        "Plates": str(result.folder / result.pattern),
+        "Layers": "rgba, void.quadmask, void.matte",
+        "Values outside the matte that differ from the plate": f"{compared.different} of {compared.values}",
+        "Brightest value in the result": f"{peak:.1f} (scene-linear)",
+        "Time, server start and weights included": f"{seconds:.0f} s",
+    }
+    table = "\n".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in facts.items())
+    banner = "\n".join(f'<p class="notice">{html.escape(notice)}</p>' for notice in notices)
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>VOID demo</title>
+<style>
+body {{ background: #181818; color: #ddd; font: 16px/1.5 system-ui, sans-serif }}
+body {{ margin: 2em auto; max-width: 1500px; padding: 0 1em }}
+.notice {{ background: #ffbe3c; color: #222; font-weight: bold; padding: .5em 1em }}
+th {{ text-align: left; font-weight: normal; color: #9ac; padding-right: 2em }}
+img {{ max-width: 100% }}
+</style>
+<h1>VOID demo</h1>
+{banner}
+<table>{table}</table>
+<p>A ball rolls over a floor; the roto marks the ball, a second roto its shadow. The shot went to a server as EXRs,
+through both diffusion passes, and came back as EXRs. Open the plates in Nuke: outside <code>void.matte</code> every bit
+is the plate's.</p>
+<img src="contact_sheet.png" alt="Plate, quadmask, result and difference outside the matte, for four frames">
+</html>
+"""

@@ -1,0 +1,85 @@
+"""Progress for people: a live line in a terminal, a line a stage elsewhere (farm logs). On stderr, always."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+STAGES = {
+    "receiving": "sending frames",
+    "queued": "waiting for the server",
+    "masking": "reading plate and roto",
+    "pass1": "pass 1",
+    "warping": "warping noise",
+    "pass2": "pass 2",
+    "finishing": "writing plates",
+}
+
+
+def time_left(seconds: float | None) -> str:
+    """`about 1:05 left`, or nothing where it is not known."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"about {minutes}:{rest:02d} left"
+
+
+class Display:
+    """Shows a job's `state` messages until it is closed."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
+        self._live = self._console.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            disable=not self._live,
+        )
+        self._stage = ""
+        self._shown: tuple[str, int] | None = None
+        self._task = self._progress.add_task("", total=1, left="")
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, state: dict[str, Any]) -> None:
+        """Take a `state` message."""
+        stage = state["state"]
+        if stage not in STAGES or self._shown == (stage, state["step"]):
+            return
+        self._shown = (stage, state["step"])
+        if stage != self._stage:
+            self._stage = stage
+            if self._live:
+                self._progress.reset(self._task, description=STAGES[stage], total=max(1, state["steps"]))
+            else:
+                print(f"void: {STAGES[stage]}", file=sys.stderr, flush=True)
+        left = time_left(state["eta"])
+        self._progress.update(self._task, completed=state["step"], total=max(1, state["steps"]), left=left)
+        if not self._live and _worth_a_line(state["step"], state["steps"]):
+            print(
+                f"void: {STAGES[stage]} {state['step']}/{state['steps']} {left}".rstrip(), file=sys.stderr, flush=True
+            )
+
+    def say(self, text: str) -> None:
+        """A sentence beside the progress."""
+        self._console.print(f"void: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _worth_a_line(step: int, steps: int) -> bool:
+    """Ten lines a stage, at most."""
+    return step > 0 and (step == steps or step * 10 // steps > (step - 1) * 10 // steps)

@@ -1,0 +1,40 @@
+"""A `void serve` of one's own, as a child process: for `void run --serve`, the demo, tests and benchmarks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from void_client.errors import BadInput
+
+
+@contextmanager
+def own_server(
+    *, weights: Path | None, bind: str = "tcp://127.0.0.1:*", engine: str = "void", log: Path | None = None
+) -> Iterator[str]:
+    """Start a server, wait until it is ready, yield its address; it is stopped at the end.
+
+    `bind` with port `*` takes a free one. `log` takes its stderr (else it is shown). Raises BadInput where it can't
+    start.
+    """
+    command = [sys.executable, "-m", "void_server", "serve", "--json", "--bind", bind, "--engine", engine]
+    if weights:
+        command += ["--weights", str(weights)]
+    stderr = log.open("wb") if log else None
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        if not line:
+            where = f"see {log}" if log else "see above"
+            raise BadInput(f"the server could not be started (status {process.wait()}): {where}")
+        yield json.loads(line)["address"]
+    finally:
+        process.terminate()
+        process.wait(10)
+        if stderr:
+            stderr.close()
