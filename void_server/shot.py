@@ -32,6 +32,8 @@ from void_server.settings import ShotSettings
 THREADS = 2
 AHEAD = 4
 
+QUADMASK_LAYER = (np.arange(256) / 255).astype(np.float16)  # as stored: level / 255 in half
+
 Pixels = npt.NDArray[np.float32]
 Quadmask = npt.NDArray[np.uint8]
 
@@ -215,7 +217,7 @@ def _finish(
     # Rounded as it is stored, so that a matte of 0 in the file is a matte of 0 in the composite.
     matte = matte_ramp(quadmask != KEEP, feather)[here].astype(np.float16).astype(np.float32)
     layers = {
-        "void.quadmask": (quadmask[here] / np.float32(255)).astype(np.float16),
+        "void.quadmask": QUADMASK_LAYER[quadmask[here]],
         "void.matte": matte.astype(np.float16),
     }
     if matte.any():

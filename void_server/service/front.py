@@ -293,8 +293,8 @@ class Front:
             self._end(
                 job,
                 "worker_died",
-                f"the process that computes went down {ATTEMPTS} times (status {status}, while the job was {job.state}); "
-                "the server has started another. Look for a damaged frame, or too little memory, then submit again",
+                f"the process that computes went down {ATTEMPTS} times (status {status}, the job was {job.state}); the "
+                "server has started another. Look for a damaged frame, or too little memory, then submit again",
             )
         if not was_ready:
             raise CannotServe(f"the worker ended before it was ready (status {status}): its last words are above")
