@@ -14,8 +14,11 @@ from void_server.engine import RemovalRequest
 
 
 class Dimmer:
-    """Returns the clip at half its level. Prompt `slow`: 200 steps of 50 ms first; `crash`: the process dies; `defect`:
-    an exception that nobody expects."""
+    """Returns the clip at half its level.
+
+    Prompt `slow`: 200 steps of 50 ms first. `crash`: the process dies; `crash once FILE`: if there is no such file yet.
+    `defect`: an exception that nobody expects.
+    """
 
     name = "dimmer"
     notice = "a stand-in for tests"
@@ -25,6 +28,9 @@ class Dimmer:
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         if request.prompt == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if request.prompt.startswith("crash once ") and not (file := Path(request.prompt[11:])).exists():
+            file.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if request.prompt == "defect":
             raise ZeroDivisionError("on purpose")

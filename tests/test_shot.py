@@ -196,10 +196,19 @@ def test_frames_may_differ_in_their_data_window(tmp_path: Path) -> None:
     display = Window(0, 0, 64, 40)
     cropped = flat_image(5.0, Window(10, 8, 40, 30), display)
     plate.paths[2].write_bytes(write_frame(cropped))
-    frames = list(remove_object(plate, Mattes(roto), SETTINGS, Engine(lambda r: r.clip), Progress()))
+
+    def dark_left_half(request: RemovalRequest) -> Pixels:
+        answer = np.ones_like(request.clip)
+        answer[:, :, : answer.shape[2] // 2] = 0
+        return answer
+
+    frames = list(remove_object(plate, Mattes(roto), SETTINGS, Engine(dark_left_half), Progress()))
     assert [frame.data_window for frame in frames] == [display, Window(10, 8, 40, 30), display]
-    matte = frames[1].channel("void.matte")
+    matte, red = frames[1].channel("void.matte"), frames[1].channel("R")
     assert matte[12 - 8 : 28 - 8, 24 - 10 : 40 - 10].min() == 1, "the matte lies where the roto was painted"
+    row = red[20 - 8, 24 - 10 : 40 - 10]
+    assert (row[:6] == 0).all(), "and the result where the model saw it"
+    assert (row[-6:] > 4.9).all()
 
 
 def test_nan_in_the_plate_is_cleaned_for_the_model_kept_outside_and_said_once(tmp_path: Path) -> None:

@@ -214,8 +214,7 @@ def _finish(
     image = plate.read(number)
     here = image.data_window.slices_in(window)
     quadmask = mattes.read(number, window, first=number == plate.frames[0])
-    # Rounded as it is stored, so that a matte of 0 in the file is a matte of 0 in the composite.
-    matte = matte_ramp(quadmask != KEEP, feather)[here].astype(np.float16).astype(np.float32)
+    matte = matte_ramp(quadmask != KEEP, feather)[here]
     layers = {
         "void.quadmask": QUADMASK_LAYER[quadmask[here]],
         "void.matte": matte.astype(np.float16),

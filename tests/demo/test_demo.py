@@ -58,6 +58,6 @@ def test_a_changed_value_is_counted_outside_the_matte_and_only_there(
     assert compared.different == counted
     assert compared.values == 6 * 4 * 98 * 84
     page = (tmp_path / "report.html").read_text()
-    assert f"{counted} of {compared.values}" in page
+    assert f"{counted} of {compared.values:,}" in page
     assert "untrained weights: the fill is noise" in page
     assert Image.open(tmp_path / "contact_sheet.png").width > 1000

@@ -164,6 +164,12 @@ def test_a_job_that_brings_the_worker_down_twice_fails_and_the_next_runs(client:
     assert len(take(client, again, client.submit(again))) == 6
 
 
+def test_a_job_whose_worker_dies_once_is_tried_again(client: Client, shot: Path, tmp_path: Path) -> None:
+    sent = job(shot, f"crash once {tmp_path / 'crashed'}")
+    assert len(take(client, sent, client.submit(sent))) == 6
+    assert (tmp_path / "crashed").exists()
+
+
 def test_a_worker_killed_from_outside_is_replaced(client: Client, shot: Path) -> None:
     before = client.status()["worker_pid"]
     os.kill(before, signal.SIGKILL)

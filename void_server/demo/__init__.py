@@ -49,6 +49,6 @@ def run_demo(out: Path) -> str:
         f"plates:        {result.folder / result.pattern} ({len(frames)} frames, layers void.quadmask and void.matte)\n"
         f"report:        {out / 'report.html'}\n"
         f"contact sheet: {out / 'contact_sheet.png'}\n"
-        f"outside the matte {compared.different} of {compared.values} values differ from the plate\n"
+        f"outside the matte {compared.different} of {compared.values:,} values differ from the plate\n"
         + "\n".join(f"note: {notice}" for notice in finished.notices)
     )

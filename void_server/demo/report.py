@@ -121,7 +121,7 @@ def _page(
         "Frames": f"{frames} ({len(frames)})",
         "Plates": str(result.folder / result.pattern),
         "Layers": "rgba, void.quadmask, void.matte",
-        "Values outside the matte that differ from the plate": f"{compared.different} of {compared.values}",
+        "Values outside the matte that differ from the plate": f"{compared.different} of {compared.values:,}",
         "Brightest value in the result": f"{peak:.1f} (scene-linear)",
         "Time, server start and weights included": f"{seconds:.0f} s",
     }
