@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from void_server.engine import RemovalRequest
 from void_server.model import VoidModel, WeightsFolder
 from void_server.model.clip import padded_length
 from void_server.model.flow import DISFlow
+from void_server.model.retime import fill_between, key_frames
 from void_server.model.settings import latent_frames
 from void_server.model.warped_noise import warp_clip
 
@@ -35,6 +37,15 @@ class VoidEngine:
         self._flow = DISFlow()
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
+        """Both passes on the frames that the model is to see; the others from their neighbours."""
+        every = request.settings.every
+        if every == 1:
+            return self._passes(request)
+        keys = key_frames(len(request.clip), every)
+        seen = self._passes(replace(request, clip=request.clip[keys], quadmask=request.quadmask[keys]))
+        return fill_between(seen, keys, self._flow)
+
+    def _passes(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """Pass 1, then noise warped along its motion, then pass 2."""
         first = self._run(1, request)
         if request.settings.passes == 1:
