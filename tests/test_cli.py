@@ -19,6 +19,8 @@ import OpenEXR
 import pytest
 import zmq
 from conftest import TINY_SETTINGS, Void
+from void_client.client import Client
+from void_client.errors import ServerUnreachable
 
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.frame import Frame, Part
@@ -119,6 +121,39 @@ def test_ctrl_c_cancels_the_job(void: Void, arguments: dict[str, object], tmp_pa
     assert "was cancelled" in rest
     assert "Traceback" not in rest
     assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_client_alone_and_a_killed_client_takes_its_server_along(
+    arguments: dict[str, object],
+) -> None:
+    """Ctrl-C goes to every process of the terminal's foreground group; the server of one's own must not be hit."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        arguments["--server"] = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    script = (
+        "import void_server.cli as cli, void_server.serving as serving\n"
+        "own = serving.own_server\n"
+        "serving.own_server = lambda *, weights, bind: own(weights=None, bind=bind, engine='engines:Dimmer')\n"
+        "cli.app()\n"
+    )
+    command = [sys.executable, "-c", script, "run", *map(str, flat(arguments)), "--prompt", "slow", "--serve"]
+    for end, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        assert process.stderr
+        for line in process.stderr:
+            if "pass 1" in line:
+                os.killpg(process.pid, end)
+                break
+        assert process.wait(20) == status
+        process.stderr.close()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                Client(str(arguments["--server"]), timeout=0.3).close()
+            except ServerUnreachable:
+                break
+        else:
+            raise AssertionError("the server is still there")
 
 
 def test_jobs_cancel_and_attach(void: Void, arguments: dict[str, object], tmp_path: Path) -> None:

@@ -89,13 +89,14 @@ def serve(
     ] = DEFAULT_SPOOL,
     engine: Annotated[str, typer.Option(help="What removes objects: void, or your own as module:factory.")] = "void",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep the weights loaded and serve jobs until stopped. Says when it is ready."""
     from .service.serve import serve_until_stopped
 
     with reported():
-        serve_until_stopped(bind, weights, spool, engine, log_level, as_json=as_json)
+        serve_until_stopped(bind, weights, spool, engine, log_level, until_eof=until_eof, as_json=as_json)
 
 
 @app.command()

@@ -16,16 +16,30 @@ from void_client.errors import BadInput
 def own_server(
     *, weights: Path | None, bind: str = "tcp://127.0.0.1:*", engine: str = "void", log: Path | None = None
 ) -> Iterator[str]:
-    """Start a server, wait until it is ready, yield its address; it is stopped at the end.
+    """Start a server, wait until it is ready, yield its address; it is stopped at the end, however this process ends.
 
     `bind` with port `*` takes a free one. `log` takes its stderr (else it is shown). Raises BadInput where it can't
     start.
     """
-    command = [sys.executable, "-m", "void_server", "serve", "--json", "--bind", bind, "--engine", engine]
+    command = [
+        sys.executable,
+        "-m",
+        "void_server",
+        "serve",
+        "--json",
+        "--until-eof",
+        "--bind",
+        bind,
+        "--engine",
+        engine,
+    ]
     if weights:
         command += ["--weights", str(weights)]
     stderr = log.open("wb") if log else None
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
+    # A session of its own: Ctrl-C is for the client, which then cancels its job. The pipe to its stdin closes with us.
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+    )
     try:
         assert process.stdout
         line = process.stdout.readline()

@@ -63,7 +63,6 @@ class Case:
             width=meta["width"],
             window=meta["temporal_window_size"],
             max_frames=meta["max_video_length"],
-            overlap=16 if meta["temporal_window_size"] > 16 else 8,
             steps=meta["num_inference_steps"],
             guidance_scale=meta["guidance_scale"],
             negative_prompt=meta["negative_prompt"] if meta["guidance_scale"] > 1 else "",

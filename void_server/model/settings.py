@@ -17,7 +17,8 @@ class PassSettings:
     height, width: the model's resolution in pixels, multiples of 16.
     window: frames that the transformer sees at once, 4k+1 with k odd.
     max_frames: the longest clip, in frames, padding included, 4k+1 with k odd.
-    overlap: frames shared by neighbouring windows of a long clip, a multiple of 8, shorter than the window.
+    overlap: frames shared by neighbouring windows of a long clip, a multiple of 8; of a window too
+        small for it, all but 8 frames are shared.
     steps: denoising steps. guidance_scale: 1.0 means no guidance, and half the work.
     mask_levels: "netflix", as VOID was published (each pass sees three or two levels), or "quad", all four levels.
     seed: of the initial noise and of the noise on the conditioning video.
@@ -74,8 +75,8 @@ class PassSettings:
         if self.max_frames < self.window:
             self._refuse("max_frames", f"must be at least the window, {self.window}; raise it, or shorten the window")
         # An odd number of latent frames cannot be cut into patches of two, so windows must advance by an even number.
-        if self.overlap % 8 or not 0 <= self.overlap < self.window:
-            self._refuse("overlap", f"must be a multiple of 8 from 0 to less than the window, {self.window}")
+        if self.overlap % 8 or self.overlap < 0:
+            self._refuse("overlap", "must be a multiple of 8, or 0")
 
     def _refuse(self, name: str, rule: str) -> None:
         raise ValueError(f"{name} is {getattr(self, name)!r}; it {rule}")
@@ -88,7 +89,7 @@ class PassSettings:
     @property
     def overlap_latents(self) -> int:
         """Latent frames shared by two windows."""
-        return self.overlap // FRAMES_PER_LATENT
+        return min(self.overlap // FRAMES_PER_LATENT, self.window_latents - 2)
 
 
 def latent_frames(frames: int) -> int:

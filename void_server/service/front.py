@@ -55,7 +55,7 @@ class Front:
         """
         self._on_ready = on_ready
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: setattr(self, "_stopping", True))
+            signal.signal(number, lambda *_: self.stop())
         self._link.start()
         poller = zmq.Poller()
         poller.register(self._clients.socket, zmq.POLLIN)
@@ -71,6 +71,10 @@ class Front:
         finally:
             self._link.stop()
             self._context.destroy(linger=200)
+
+    def stop(self) -> None:
+        """End `serve` soon; may be called from another thread or a signal handler."""
+        self._stopping = True
 
     # To and from clients
 

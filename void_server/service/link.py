@@ -65,6 +65,7 @@ class WorkerLink:
             [sys.executable, "-m", "void_server.service.worker", *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is the front's to handle
         )
         assert self._process.stdin
         self._pipe = Pipe(self._process.stdin)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from void_client.errors import BadInput
@@ -16,9 +18,12 @@ from .socket import CannotServe
 
 
 def serve_until_stopped(
-    bind: str, weights: Path | None, spool: Path, engine: str, log_level: str, *, as_json: bool
+    bind: str, weights: Path | None, spool: Path, engine: str, log_level: str, *, until_eof: bool, as_json: bool
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C. One line on stdout once the weights are loaded. Raises BadInput."""
+    """Serve until SIGTERM, Ctrl-C, or (if asked for) the end of stdin.
+
+    Says in one line on stdout when the weights are loaded. Raises BadInput.
+    """
     if log_level not in ("debug", "info", "warning", "error"):
         raise BadInput(f"--log-level is {log_level}: give debug, info, warning or error")
     log_to_stderr(log_level)
@@ -36,11 +41,18 @@ def serve_until_stopped(
             if facts["notice"]:
                 print(facts["notice"], flush=True)
 
+        if until_eof:
+            threading.Thread(target=_stop_at_eof, args=(front,), daemon=True).start()
         front.serve(on_ready)
     except CannotServe as error:
         raise BadInput(str(error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_at_eof(front: Front) -> None:
+    sys.stdin.buffer.read()
+    front.stop()
 
 
 def _own_folder(spool: Path) -> Path:
