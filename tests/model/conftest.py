@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from void_server.model import PassSettings, VoidModel
+from void_server.model import PassSettings, VoidModel, WeightsFolder
 from void_server.training.tiny import write_random_weights
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = Path(os.environ.get("VOID_SHARED", ROOT.parent / "shared")) / "goldens"
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # small tensors: a second thread costs more than it brings
 
 
 @dataclass(frozen=True)
@@ -99,3 +99,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights") / "tiny"
     write_random_weights(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folder: Path) -> VoidModel:
+    weights = WeightsFolder.find(tiny_folder)
+    return VoidModel.load(weights.base, weights.pass1, weights.pass2)

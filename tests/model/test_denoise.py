@@ -1,10 +1,12 @@
 """Windows: how a long clip is cut and blended."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from void_server.model import Checkpoint
 from void_server.model.denoise import denoise, rope_tables, window_ramp, window_spans
 
 
@@ -34,6 +36,17 @@ class Still:
     config = SimpleNamespace(attention_head_dim=16)
     timesteps = torch.tensor([999, 500])
 
+    def __init__(self) -> None:
+        self.contexts: list[str] = []
+
+    @contextmanager
+    def cache_context(self, name: str):
+        self.contexts.append(name)
+        yield
+
+    def _reset_stateful_cache(self) -> None:
+        self.contexts.append("reset")
+
     def __call__(self, *, hidden_states: torch.Tensor, **_: object) -> tuple[torch.Tensor]:
         return (torch.zeros_like(hidden_states[:, :, :16]),)
 
@@ -53,7 +66,7 @@ def test_blending_windows_that_agree_changes_nothing(overlap: int) -> None:
     latents = denoise(
         still,
         still,
-        noise,
+        Checkpoint(0, noise),
         torch.zeros(1, 14, 32, 4, 6),
         torch.zeros(1, 226, 8),
         guidance_scale=1.0,
@@ -62,6 +75,8 @@ def test_blending_windows_that_agree_changes_nothing(overlap: int) -> None:
         overlap=overlap,
     )
     torch.testing.assert_close(latents, noise)
+    windows = [f"window {index}" for index in range({0: 3, 2: 3, 4: 5}[overlap])]
+    assert still.contexts == [*windows, *windows, "reset"]
 
 
 def test_positions_are_made_once_and_serve_training_too() -> None:

@@ -1,34 +1,16 @@
 """What a pass promises whatever the weights: shapes, ranges, seeds, cancelling, refusals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_shots import SMALL, run, shot
 
 from void_server.model import BadClip, PassSettings, VoidModel, WeightsFolder
 from void_server.model.conditioning import mask_condition
-
-SMALL = {"height": 32, "width": 48, "window": 13, "overlap": 8, "steps": 1}
-
-
-@pytest.fixture(scope="module")
-def model(tiny_folder: Path) -> VoidModel:
-    weights = WeightsFolder.find(tiny_folder)
-    return VoidModel.load(weights.base, weights.pass1, weights.pass2)
-
-
-def shot(frames: int, height: int = 32, width: int = 48) -> tuple[np.ndarray, np.ndarray]:
-    clip = np.random.default_rng(frames).random((frames, height, width, 3), dtype=np.float32)
-    quadmask = np.full((frames, height, width), 255, np.uint8)
-    quadmask[:, height // 4 : height // 2, width // 4 : width // 2] = 0
-    return clip, quadmask
-
-
-def run(model: VoidModel, frames: int = 13, number: int = 1, changes: dict | None = None, **options) -> np.ndarray:
-    settings = PassSettings(**(SMALL | {"guidance_scale": 1.0} | (changes or {})))
-    return model.run_pass(number, *shot(frames), "an empty room", settings, **options)
 
 
 @pytest.mark.parametrize("frames", [1, 7, 13, 14])
@@ -48,7 +30,7 @@ def test_trimming_cuts_the_padding_and_nothing_else(model: VoidModel) -> None:
 
 @pytest.mark.parametrize("size", [(32, 48), (48, 32), (101, 53), (20, 90)])
 def test_sources_of_any_size_come_back_at_the_model_s(model: VoidModel, size: tuple[int, int]) -> None:
-    settings = PassSettings.pass1(**(SMALL | {"height": 64, "width": 32}))
+    settings = PassSettings(**(SMALL | {"height": 64, "width": 32}))
     result = model.run_pass(1, *shot(5, *size), "an empty room", settings)
     assert result.shape == (5, 64, 32, 3)
     assert np.isfinite(result).all()
@@ -116,14 +98,14 @@ def test_steps_are_told_in_order_and_may_cancel(model: VoidModel) -> None:
 
 def test_the_picture_is_encoded_once_for_both_passes(model: VoidModel, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = 0
-    encode = model.vae.encode
+    encode = model.vae.encode_chunks
 
-    def counting(pixels: torch.Tensor) -> torch.Tensor:
+    def counting(chunks: Iterable[torch.Tensor]) -> torch.Tensor:
         nonlocal encoded
         encoded += 1
-        return encode(pixels)
+        return encode(chunks)
 
-    monkeypatch.setattr(model.vae, "encode", counting)
+    monkeypatch.setattr(model.vae, "encode_chunks", counting)
     seed = {"seed": 7}
     run(model, 13, 1, seed)
     assert encoded == 2  # mask and picture
@@ -133,10 +115,37 @@ def test_the_picture_is_encoded_once_for_both_passes(model: VoidModel, monkeypat
     np.testing.assert_array_equal(run(model, 13, 2, seed), second)
 
 
+def test_another_picture_is_encoded_anew(model: VoidModel) -> None:
+    """Whatever the picture's latents depend on, down to one pixel, makes them others."""
+    clip, mask = shot(13)
+    other = clip.copy()
+    other[12, 31, 47, 2] = 1 - other[12, 31, 47, 2]
+    settings, reversed_time = PassSettings(**SMALL), np.arange(13)[::-1]
+    noise = np.zeros((1, 3, 13, 32, 48), np.float32)
+    other_noise = noise.copy()
+    other_noise[0, 0, 12, 31, 47] = 9
+
+    def latents(clip: np.ndarray, indices: np.ndarray = np.arange(13), **changes) -> np.ndarray:  # noqa: B008
+        given = changes.pop("noise", None)
+        return model.encode_conditions(1, clip, mask, indices, replace(settings, **changes), given)[:, :, 16:].numpy()
+
+    with torch.inference_mode():
+        plain, noised = latents(clip), latents(clip, noise=noise)
+        for before, after in (
+            (plain, lambda: latents(other)),
+            (plain, lambda: latents(clip, reversed_time)),
+            (plain, lambda: latents(clip, seed=43)),
+            (plain, lambda: latents(clip, noise=noise)),
+            (noised, lambda: latents(clip, noise=other_noise)),
+        ):
+            latents(clip, noise=None if before is plain else noise)  # what is remembered when the other one comes
+            assert not np.array_equal(after(), before)
+
+
 def test_half_precision_runs_every_part(tiny_folder: Path) -> None:
     weights = WeightsFolder.find(tiny_folder)
     half = VoidModel.load(weights.base, weights.pass1, weights.pass2, dtype=torch.bfloat16)
-    parts = (half.transformers[1], half.transformers[2], half.vae._stock, half.prompts._encoder)
+    parts = (half.transformers[1], half.transformers[2], half.vae._stock, half.prompts.load_encoder())
     assert {parameter.dtype for part in parts for parameter in part.parameters()} == {torch.bfloat16}
     result = run(half, 14, 2, {"guidance_scale": 6.0})
     assert result.dtype == np.float32
@@ -160,7 +169,6 @@ def bad_shots() -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
     yield clip, mask[:4], r"quadmask is \[4, 32, 48\] but the clip's frames are \[5, 32, 48\]; render both"
     yield clip, mask[:, :, :40], "same frame range and size"
     yield clip[:0], mask[:0], "empty.*at least one frame"
-    yield *shot(30), "30 frames and max_frames is 29; cut the shot"
     yield clip, mask.astype(np.float32), "quadmask is float32; give uint8"
     yield (clip * 255).astype(np.uint8), mask, "clip is uint8.*give float32"
     yield clip[..., :1], mask, "give float32"
@@ -175,9 +183,8 @@ def bad_shots() -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
 def test_bad_shots_are_refused_with_a_way_out(
     model: VoidModel, clip: np.ndarray, mask: np.ndarray, message: str
 ) -> None:
-    settings = PassSettings.pass1(**(SMALL | {"max_frames": 29}))
     with pytest.raises(BadClip, match=message):
-        model.run_pass(1, clip, mask, "", settings)
+        model.run_pass(1, clip, mask, "", PassSettings(**SMALL))
 
 
 @pytest.mark.parametrize("name", ["noise", "conditioning_noise"])

@@ -3,15 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from void_server.model.settings import PassSettings
-
 
 class BadClip(ValueError):
     """A clip or quadmask that the model cannot work on; the message says why and what to do."""
 
 
-def check_clip(clip: NDArray[np.float32], quadmask: NDArray[np.uint8], settings: PassSettings) -> None:
-    """Raise BadClip unless clip is float [T, h, w, 3] in 0..1 and quadmask uint8 [T, h, w], 1 <= T <= max_frames."""
+def check_clip(clip: NDArray[np.float32], quadmask: NDArray[np.uint8]) -> None:
+    """Raise BadClip unless clip is float [T, h, w, 3] in 0..1 and quadmask uint8 [T, h, w], of any length."""
     if clip.ndim != 4 or clip.shape[3] != 3 or not np.issubdtype(clip.dtype, np.floating):
         raise BadClip(
             f"the clip is {clip.dtype} {list(clip.shape)}; give float32 [frames, height, width, 3], values 0 to 1"
@@ -25,11 +23,6 @@ def check_clip(clip: NDArray[np.float32], quadmask: NDArray[np.uint8], settings:
         )
     if 0 in clip.shape:
         raise BadClip(f"the clip is empty: its shape is {list(clip.shape)}; give at least one frame")
-    if clip.shape[0] > settings.max_frames:
-        raise BadClip(
-            f"the clip has {clip.shape[0]} frames and max_frames is {settings.max_frames}; "
-            "cut the shot into shorter ones, or raise max_frames"
-        )
     for index, frame in enumerate(clip):
         _check_frame(index, float(frame.min()), float(frame.max()))
 
@@ -45,9 +38,12 @@ def _check_frame(index: int, low: float, high: float) -> None:
 
 
 def padded_length(frames: int, window: int, max_frames: int) -> int:
-    """Frames after padding: the next 4k+1 with k odd, at least `window`, at most `max_frames`."""
+    """Frames after padding: the next 4k+1 with k odd, at least `window`.
+
+    Up to `max_frames` padding stops there, as in VOID as published; longer clips, which that refuses, go beyond.
+    """
     even_latents = frames + (5 - frames) % 8
-    return min(max(even_latents, window), max_frames)
+    return even_latents if frames > max_frames else min(max(even_latents, window), max_frames)
 
 
 def padded_frame_indices(frames: int, length: int) -> NDArray[np.intp]:

@@ -1,15 +1,22 @@
-"""What the transformer is shown of the shot: the mask and the picture, as latents."""
+"""What the transformer is shown of the shot, the mask and the picture, made ready for the autoencoder in chunks."""
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
-from void_server.model.settings import MaskLevels
-from void_server.model.vae import VideoVae
+from void_server.model.settings import MaskLevels, PassSettings
+from void_server.model.vae import encode_spans
+
+# Noise of the padded frames from start to end, float32 [1, 3, end - start, H, W], unit variance.
+NoiseOf = Callable[[int, int], torch.Tensor]
 
 # Deviation of the noise on the conditioning video, in units of -1..1 pixels; the model was trained with it.
 INPAINT_NOISE = 0.0563
+# The conditioning noise must not repeat the initial noise, which follows the seed itself.
+_NOISE_STREAM = 0x5EED
 
 
 def resize_area(frames: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -18,23 +25,22 @@ def resize_area(frames: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def prepare_video(clip: NDArray[np.float32], indices: NDArray[np.intp], height: int, width: int) -> torch.Tensor:
-    """The clip at the model's size and length.
+    """Frames of the clip at the model's size.
 
-    clip float [T, h, w, 3] in 0..1; indices: the source frame of each padded frame. Result float32 [1, 3, Tp, H, W].
+    clip float [T, h, w, 3] in 0..1; indices: the source frame of each of t padded frames, all or some of them. Result
+    float32 [1, 3, t, H, W].
     """
-    frames = torch.from_numpy(np.ascontiguousarray(clip, dtype=np.float32)).permute(0, 3, 1, 2)
-    frames = resize_area(frames, height, width)
-    return frames[torch.from_numpy(indices)].permute(1, 0, 2, 3)[None].contiguous()
+    frames = torch.from_numpy(clip[indices].astype(np.float32, copy=False)).permute(0, 3, 1, 2)
+    return resize_area(frames, height, width).permute(1, 0, 2, 3)[None].contiguous()
 
 
 def prepare_mask(quadmask: NDArray[np.uint8], indices: NDArray[np.intp], height: int, width: int) -> torch.Tensor:
-    """The quadmask at the model's size and length, snapped to its four levels and inverted: 255 is what goes.
+    """Frames of the quadmask at the model's size, snapped to its four levels and inverted: 255 is what goes.
 
-    quadmask uint8 [T, h, w]. Result uint8 [1, 1, Tp, H, W] of 0, 128, 192 and 255.
+    quadmask uint8 [T, h, w]; indices as for `prepare_video`. Result uint8 [1, 1, t, H, W] of 0, 128, 192 and 255.
     """
-    frames = resize_area(torch.from_numpy(quadmask).float()[:, None], height, width)
-    inverted = 255 - quantise(frames)
-    return inverted[torch.from_numpy(indices)].permute(1, 0, 2, 3)[None].contiguous()
+    frames = resize_area(torch.from_numpy(quadmask[indices]).float()[:, None], height, width)
+    return (255 - quantise(frames)).permute(1, 0, 2, 3)[None].contiguous()
 
 
 def quantise(quadmask: torch.Tensor) -> torch.Tensor:
@@ -57,16 +63,46 @@ def mask_condition(inverted: torch.Tensor, pass_number: int, levels: MaskLevels)
     return (inverted > 0).float()
 
 
-def mask_latents(vae: VideoVae, condition: torch.Tensor) -> torch.Tensor:
-    """[1, 1, Tp, H, W] to latents [1, Tl, 16, H/8, W/8].
+def mask_chunks(
+    quadmask: NDArray[np.uint8], indices: NDArray[np.intp], pass_number: int, settings: PassSettings
+) -> Iterator[torch.Tensor]:
+    """What the autoencoder is given of the mask, chunk by chunk, float32 [1, 3, t, H, W].
 
-    What is encoded is the inverse, 1 where the picture stays, in the range 0..1 and not -1..1: so was the training.
+    It is the inverse, 1 where the picture stays, in the range 0..1 and not -1..1: so was the training.
     """
-    return vae.encode((1 - condition).expand(-1, 3, -1, -1, -1))
+    for start, end in encode_spans(len(indices)):
+        inverted = prepare_mask(quadmask, indices[start:end], settings.height, settings.width)
+        yield (1 - mask_condition(inverted, pass_number, settings.mask_levels)).expand(-1, 3, -1, -1, -1)
+
+
+def video_chunks(
+    clip: NDArray[np.float32], indices: NDArray[np.intp], settings: PassSettings, noise: NoiseOf | None
+) -> Iterator[torch.Tensor]:
+    """What the autoencoder is given of the picture, chunk by chunk, float32 [1, 3, t, H, W]; see `noised_video`."""
+    for start, end in encode_spans(len(indices)):
+        video = prepare_video(clip, indices[start:end], settings.height, settings.width)
+        yield noised_video(video, None if noise is None else noise(start, end))
+
+
+def seeded_noise(settings: PassSettings) -> NoiseOf:
+    """Noise that follows the seed, each frame's its own: it depends neither on the shot's length nor on the chunks."""
+
+    def noise(start: int, end: int) -> torch.Tensor:
+        shape = (3, settings.height, settings.width)
+        streams = (np.random.default_rng((settings.seed, _NOISE_STREAM, frame)) for frame in range(start, end))
+        frames = [stream.standard_normal(shape, dtype=np.float32) for stream in streams]
+        return torch.from_numpy(np.stack(frames, axis=1)[None])
+
+    return noise
+
+
+def given_noise(noise: NDArray[np.float32] | torch.Tensor) -> NoiseOf:
+    """Noise from an array [1, 3, Tp, H, W], without a copy of it."""
+    return lambda start, end: torch.as_tensor(noise[:, :, start:end], dtype=torch.float32, device="cpu")
 
 
 def noised_video(video: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-    """video [1, 3, Tp, H, W] in 0..1 to -1..1, with a little noise but where it is exactly black, as in training.
+    """video [1, 3, t, H, W] in 0..1 to -1..1, with a little noise but where it is exactly black, as in training.
 
     noise: unit variance, of the same shape, or None for a model that was trained without.
     """

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from diffusers.models.embeddings import get_3d_rotary_pos_embed
 
+from void_server.model.checkpoint import Checkpoint
+
 OnStep = Callable[[int, torch.Tensor], None]
 
 
 def denoise(
     transformer: Any,
     scheduler: Any,
-    noise: torch.Tensor,
+    start: Checkpoint,
     conditioning: torch.Tensor,
     prompts: torch.Tensor,
     *,
@@ -23,27 +25,35 @@ def denoise(
     overlap: int,
     on_step: OnStep | None = None,
 ) -> torch.Tensor:
-    """Noise to latents, [1, Tl, 16, h, w] both; conditioning [1, Tl, 32, h, w]; window and overlap in latent frames.
+    """From noise, or from where an earlier run was, to latents [1, Tl, 16, h, w].
 
-    prompts: [1, 226, D], or [2, 226, D], the negative one first, for guidance. A clip longer than the window is
-    denoised in overlapping windows that are blended after every step (temporal multidiffusion, arXiv 2302.08113).
-    on_step(i, latents) is called after each step; what it raises ends the loop.
+    start: Checkpoint(0, noise), or a later one; both schedulers are deterministic and keep nothing of earlier steps,
+    so the result is the same. conditioning: [1, Tl, 32, h, w]. prompts: [1, 226, D], or [2, 226, D], the negative one
+    first, for guidance. window, overlap: in latent frames; a clip longer than the window is denoised in overlapping
+    windows that are blended after every step (temporal multidiffusion, arXiv 2302.08113). on_step(i, latents) is called
+    after each step, the first time with i = start.step; what it raises ends the loop.
     """
-    scheduler.set_timesteps(steps, device=noise.device)
-    spans = window_spans(noise.shape[1], window, overlap)
-    ramps = [window_ramp(start, end, noise.shape[1], overlap).to(noise.device) for start, end in spans]
-    latents = noise.float()
-    for step, timestep in enumerate(scheduler.timesteps):
-        blended, weight = torch.zeros_like(latents), torch.zeros_like(latents[:1, :, :1, :1, :1])
-        for (start, end), ramp in zip(spans, ramps, strict=True):
-            part = latents[:, start:end]
-            velocity = predict(transformer, part, conditioning[:, start:end], prompts, timestep, guidance_scale)
-            stepped = scheduler.step(velocity, timestep, part, return_dict=False)[0]
-            blended[:, start:end] += ramp * stepped
-            weight[:, start:end] += ramp
-        latents = blended / weight
-        if on_step is not None:
-            on_step(step, latents)
+    latents = start.latents.float()
+    scheduler.set_timesteps(steps, device=latents.device)
+    spans = window_spans(latents.shape[1], window, overlap)
+    ramps = [window_ramp(*span, latents.shape[1], overlap).to(latents.device) for span in spans]
+    try:
+        for step, timestep in enumerate(scheduler.timesteps[start.step :], start.step):
+            blended, weight = torch.zeros_like(latents), torch.zeros_like(latents[:1, :, :1, :1, :1])
+            for index, ((first, end), ramp) in enumerate(zip(spans, ramps, strict=True)):
+                part = latents[:, first:end]
+                # A block cache, where one is enabled, must not take one window's past for another's.
+                with transformer.cache_context(f"window {index}"):
+                    seen = conditioning[:, first:end]
+                    velocity = predict(transformer, part, seen, prompts, timestep, guidance_scale)
+                stepped = scheduler.step(velocity, timestep, part, return_dict=False)[0]
+                blended[:, first:end] += ramp * stepped
+                weight[:, first:end] += ramp
+            latents = blended / weight
+            if on_step is not None:
+                on_step(step, latents)
+    finally:
+        transformer._reset_stateful_cache()  # nor one shot's for the next one's
     return latents
 
 

@@ -16,7 +16,7 @@ class PassSettings:
 
     height, width: the model's resolution in pixels, multiples of 16.
     window: frames that the transformer sees at once, 4k+1 with k odd.
-    max_frames: the longest clip, in frames, padding included, 4k+1 with k odd.
+    max_frames: the longest clip that VOID as published takes, in frames, 4k+1 with k odd; longer ones work too.
     overlap: frames shared by neighbouring windows of a long clip, a multiple of 8; of a window too
         small for it, all but 8 frames are shared.
     steps: denoising steps. guidance_scale: 1.0 means no guidance, and half the work.

@@ -1,12 +1,34 @@
-"""Pixels to latents and back, with CogVideoX's causal video autoencoder."""
+"""Pixels to latents and back, with CogVideoX's causal video autoencoder, a few frames at a time.
 
+The autoencoder looks back in time and never ahead, and hands what it must remember from chunk to chunk. So a clip of
+any length passes through it in chunks, with the numbers that it has when given whole, and without seams.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from diffusers.models.upsampling import CogVideoXUpsample3D
 
+FRAMES_PER_CHUNK = 8
 LATENTS_PER_CHUNK = 2
+
+
+def encode_spans(frames: int) -> list[tuple[int, int]]:
+    """(start, end) of each chunk of frames that is encoded: eight, and in the first one the remainder besides.
+
+    These are the stock autoencoder's chunks. GroupNorm's statistics span a chunk, so others would give other latents.
+    """
+    first = frames if frames < FRAMES_PER_CHUNK else FRAMES_PER_CHUNK + frames % FRAMES_PER_CHUNK
+    starts = range(first, frames, FRAMES_PER_CHUNK)
+    return [(0, first), *((start, start + FRAMES_PER_CHUNK) for start in starts)]
+
+
+def decode_spans(latents: int) -> list[tuple[int, int]]:
+    """(start, end) of each chunk of latent frames that is decoded: the first frame alone, then pairs."""
+    starts = range(1, latents, LATENTS_PER_CHUNK)
+    return [(0, 1), *((start, min(start + LATENTS_PER_CHUNK, latents)) for start in starts)]
 
 
 class ChunkUpsample3D(CogVideoXUpsample3D):
@@ -40,24 +62,30 @@ class VideoVae:
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """pixels [1, 3, T, H, W], T = 4k+1, to latents float32 [1, k+1, 16, H/8, W/8], on the model's device."""
-        pixels = pixels.to(device=self._stock.device, dtype=self._stock.dtype)
-        mode: torch.Tensor = self._stock.encode(pixels).latent_dist.mode()
-        return (mode.float() * self._scale).permute(0, 2, 1, 3, 4)
+        return self.encode_chunks(pixels[:, :, start:end] for start, end in encode_spans(pixels.shape[2]))
+
+    def encode_chunks(self, chunks: Iterable[torch.Tensor]) -> torch.Tensor:
+        """The same of a clip that comes as its `encode_spans`, each [1, 3, t, H, W]; one is in memory at a time."""
+        past, modes = None, []
+        for pixels in chunks:
+            moments, past = self._stock.encoder(pixels.to(self._stock.device, self._stock.dtype), conv_cache=past)
+            mean, _ = moments.chunk(2, dim=1)
+            modes.append(mean.float() * self._scale)
+        return torch.cat(modes, dim=2).permute(0, 2, 1, 3, 4)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """latents [1, Tl, 16, h, w] to pixels float32 [1, 3, 4Tl-3, 8h, 8w], about -1..1, on the CPU.
+        """latents [1, Tl, 16, h, w] to pixels float32 [1, 3, 4Tl-3, 8h, 8w], about -1..1, on the CPU."""
+        return torch.cat(list(self.decode_chunks(latents)), dim=2)
 
-        The first latent frame is decoded alone, then two at a time, with the convolutions' past carried along.
-        """
+    def decode_chunks(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The same, one of `decode_spans` at a time, each float32 [1, 3, t, 8h, 8w]; who has enough may stop."""
         z = (latents / self._scale).permute(0, 2, 1, 3, 4).to(self._stock.device, self._stock.dtype)
-        starts = [0, *range(1, z.shape[2], LATENTS_PER_CHUNK)]
-        past, chunks = None, []
-        for start, end in zip(starts, [*starts[1:], z.shape[2]], strict=True):
+        past = None
+        for start, end in decode_spans(z.shape[2]):
             for upsampler in self._upsamplers:
                 upsampler.first_chunk = start == 0
             chunk, past = self._stock.decoder(z[:, :, start:end], conv_cache=past)
-            chunks.append(chunk.float().cpu())
-        return torch.cat(chunks, dim=2)
+            yield chunk.float().cpu()
 
 
 def _replace_upsamplers(decoder: Any) -> list[ChunkUpsample3D]:
