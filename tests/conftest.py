@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ TESTS = Path(__file__).parent
 # Processes started here find the tests' stand-in engines, and leave the machine's cores to each other.
 os.environ["PYTHONPATH"] = str(TESTS)
 os.environ["OMP_NUM_THREADS"] = "2"
+PROMPTS = tempfile.TemporaryDirectory(prefix="void-prompts-")  # removed when the tests end
+os.environ["VOID_PROMPT_CACHE"] = PROMPTS.name
 
 TINY_SETTINGS = "height = 32\nwidth = 48\nwindow = 13\noverlap = 8\n[pass1]\nsteps = 1\n[pass2]\nsteps = 1\n"
 
