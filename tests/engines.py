@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from void_server.engine import RemovalRequest
+from void_server.model import OutOfMemory
 
 
 class Dimmer:
     """Returns the clip at half its level.
 
     Prompt `slow`: 200 steps of 50 ms first. `crash`: the process dies; `crash once FILE`: if there is no such file yet.
-    `defect`: an exception that nobody expects.
+    `defect`: an exception that nobody expects. `memory`: there is too little.
     """
 
     name = "dimmer"
@@ -34,6 +35,8 @@ class Dimmer:
             os.kill(os.getpid(), signal.SIGKILL)
         if request.prompt == "defect":
             raise ZeroDivisionError("on purpose")
+        if request.prompt == "memory":
+            raise OutOfMemory("pass 1 ran out of memory; take a smaller window")
         if request.prompt == "slow":
             for step in range(200):
                 time.sleep(0.05)

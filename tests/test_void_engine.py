@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from void_server.engine import RemovalRequest
+from void_server.engine_options import EngineOptions
 from void_server.model.retime import key_frames
 from void_server.plates.colour import ModelCurve
 from void_server.plates.window import Window
@@ -31,7 +32,7 @@ class Steps:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> VoidEngine:
     folder: Path = tmp_path_factory.mktemp("weights") / "tiny"
     write_random_weights(folder)
-    return VoidEngine(folder)
+    return VoidEngine.load(EngineOptions(weights=folder))
 
 
 def ask(count: int, steps: Steps, **changes: object) -> RemovalRequest:

@@ -18,6 +18,10 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput, ServerUnreachable, VoidError
 from void_client.sequences import FileSequence, FrameRange
 
+from . import weights_cli
+from .engine_options import Attention, EngineOptions, Plan
+from .service.logs import LogLevel
+
 app = typer.Typer(
     name="void",
     no_args_is_help=True,
@@ -28,8 +32,7 @@ app = typer.Typer(
     "Every option can also be given in the environment (its variable is shown with it) and in a TOML file (--config) "
     "that has a table for each command.\n\nExit status: 0 done, 1 failed, 2 bad usage or bad input, 130 cancelled.",
 )
-weights_app = typer.Typer(no_args_is_help=True, help="Weights: what the server computes with.")
-app.add_typer(weights_app, name="weights")
+app.add_typer(weights_cli.app, name="weights")
 
 DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
 
@@ -88,7 +91,19 @@ def serve(
         Path, typer.Option(help="Folder for frames on their way; a shot needs the room of its plate three times.")
     ] = DEFAULT_SPOOL,
     engine: Annotated[str, typer.Option(help="What removes objects: void, or your own as module:factory.")] = "void",
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    plan: Annotated[Plan, typer.Option(help="How the model is held; see `void weights plan`.")] = "auto",
+    compile_blocks: Annotated[
+        bool, typer.Option("--compile", help="Compile the model's blocks on first use; rounding changes.")
+    ] = False,
+    fuse_qkv: Annotated[
+        bool, typer.Option("--fuse-qkv", help="One multiplication for queries, keys and values; rounding may change.")
+    ] = False,
+    first_block_cache: Annotated[
+        float,
+        typer.Option(help="Skip blocks where the first changes by less than this; 0 is never. See docs/speed.md."),
+    ] = 0.0,
+    attention: Annotated[Attention, typer.Option(help="The attention kernel.")] = "auto",
+    log_level: Annotated[LogLevel, typer.Option(help="What goes to stderr.")] = "info",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +111,16 @@ def serve(
     from .service.serve import serve_until_stopped
 
     with reported():
-        serve_until_stopped(bind, weights, spool, engine, log_level, until_eof=until_eof, as_json=as_json)
+        options = EngineOptions(
+            name=engine,
+            weights=weights,
+            plan=plan,
+            compile=compile_blocks,
+            fuse_qkv=fuse_qkv,
+            first_block_cache=first_block_cache,
+            attention=attention,
+        )
+        serve_until_stopped(bind, options, spool, log_level, until_eof=until_eof, as_json=as_json)
 
 
 @app.command()
@@ -256,19 +280,3 @@ def demo(
 
     with reported():
         typer.echo(run_demo(out))
-
-
-@weights_app.command("tiny")
-def weights_tiny(
-    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
-    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
-) -> None:
-    """Write small random weights in the real layout, to try the workflow. They are untrained: the fill is noise."""
-    from .training.tiny import write_random_weights
-
-    with reported():
-        try:
-            write_random_weights(folder, seed)
-        except ValueError as error:
-            raise BadInput(str(error)) from error
-    typer.echo(f"{folder}: untrained weights: the fill is noise")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from void_server.model import BadWeights
+from void_server.engine_options import CannotLoad, EngineOptions
 from void_server.plates.colour import ModelCurve
 from void_server.plates.window import Window
 from void_server.settings import ShotSettings
@@ -55,21 +54,17 @@ class Engine(Protocol):
         """The clip without the object, float32 [T, H, W, 3] in 0..1."""
 
 
-def load_engine(name: str, weights: Path | None) -> Engine:
-    """The engine called `name`: "void", or an operator's own as `module:factory`, called with the weights folder.
+def load_engine(options: EngineOptions) -> Engine:
+    """The engine of that name: "void", or an operator's own factory, called with the weights folder.
 
-    Raises BadWeights.
+    Raises CannotLoad.
     """
-    if name == "void":
-        if weights is None:
-            raise BadWeights(
-                "no weights were given: `void serve --weights DIR`; `void weights tiny DIR` makes some to try"
-            )
+    if options.name == "void":
         from void_server.void_engine import VoidEngine  # torch: only where it is needed
 
-        return VoidEngine(weights)
-    module, _, factory = name.partition(":")
+        return VoidEngine.load(options)
+    module, _, factory = options.name.partition(":")
     try:
-        return cast(Engine, getattr(importlib.import_module(module), factory)(weights))
+        return cast(Engine, getattr(importlib.import_module(module), factory)(options.weights))
     except (ImportError, AttributeError) as error:
-        raise BadWeights(f"there is no engine '{name}' ({error}): give it as module:factory") from error
+        raise CannotLoad(f"there is no engine '{options.name}' ({error}): give it as module:factory") from error

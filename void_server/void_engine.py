@@ -3,38 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from void_server.engine import RemovalRequest
+from void_server.engine_options import CannotLoad, EngineOptions
 from void_server.model import VoidModel, WeightsFolder
 from void_server.model.clip import padded_length
 from void_server.model.flow import DISFlow
 from void_server.model.retime import fill_between, key_frames
 from void_server.model.settings import latent_frames
+from void_server.model.speed import Speed, SpeedUnavailable
 from void_server.model.warped_noise import warp_clip
+from void_server.model.weights import WeightsCard
 
 
 class VoidEngine:
     """Both passes of VOID on weights that stay loaded."""
 
-    def __init__(self, weights: Path) -> None:
-        """Load a weights folder. Raises BadWeights naming what is missing or wrong."""
-        folder = WeightsFolder.find(weights)
-        self.name = folder.card.name if folder.card else weights.name
-        self.notice = folder.card.notice if folder.card else ""
-        cuda = torch.cuda.is_available()
-        self._model = VoidModel.load(
-            folder.base,
-            folder.pass1,
-            folder.pass2,
-            device="cuda" if cuda else "cpu",
-            dtype=torch.bfloat16 if cuda else torch.float32,
-        )
+    def __init__(self, model: VoidModel, name: str, notice: str) -> None:
+        self.name = name
+        self.notice = notice
+        self._model = model
         self._flow = DISFlow()
+
+    @classmethod
+    def load(cls, options: EngineOptions) -> VoidEngine:
+        """Load a weights folder. Raises CannotLoad naming what is missing, wrong or too large."""
+        if options.weights is None:
+            raise CannotLoad("no weights given: `void serve --weights DIR` (`void weights tiny DIR` makes some to try)")
+        cuda = torch.cuda.is_available()
+        try:
+            folder = WeightsFolder.find(options.weights)
+            speed = Speed(
+                compile=options.compile,
+                first_block_cache=options.first_block_cache,
+                fuse_qkv=options.fuse_qkv,
+                attention=options.attention,
+            )
+            model = VoidModel.load(
+                folder.base,
+                folder.pass1,
+                folder.pass2,
+                device="cuda" if cuda else "cpu",
+                dtype=torch.bfloat16 if cuda else torch.float32,
+                plan=None if options.plan == "auto" else options.plan,
+                speed=speed,
+            )
+        except (ValueError, SpeedUnavailable) as error:
+            raise CannotLoad(str(error)) from error
+        card = folder.card or WeightsCard(name=options.weights.name)
+        return cls(model, card.name, card.notice)
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """Both passes on the frames that the model is to see; the others from their neighbours."""

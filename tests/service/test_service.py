@@ -189,6 +189,15 @@ def test_a_defect_is_told_without_a_traceback_and_the_service_goes_on(client: Cl
     assert len(take(client, again, client.submit(again))) == 6
 
 
+def test_too_little_memory_is_told_with_what_to_do_and_the_next_job_runs(client: Client, shot: Path) -> None:
+    sent = job(shot, "memory")
+    with pytest.raises(JobFailed, match="take a smaller window") as caught:
+        take(client, sent, client.submit(sent))
+    assert (caught.value.code, caught.value.exit_code) == ("out_of_memory", 1)
+    again = job(shot)
+    assert len(take(client, again, client.submit(again))) == 6
+
+
 def test_another_version_is_told_both_numbers(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "VERSION", 99)
     with pytest.raises(ProtocolMismatch, match=r"speaks protocol 1, this client 99: the server is older"):
@@ -204,7 +213,6 @@ def test_another_version_is_told_both_numbers(server: str, monkeypatch: pytest.M
         ({"inputs": {"plate": {"name": "p", "sizes": [1] * 6}, "roto": {"name": "r", "sizes": [1] * 5}}}, "5 frames"),
         ({"inputs": {"../../etc": {"name": "p", "sizes": [1]}}}, "not of this protocol"),
         ({"settings": {"sede": 1}}, "sede"),
-        ({"first": 1, "last": 300, "inputs": None}, "197"),
         ({"surprise": 1}, "not of this protocol"),
     ],
 )
@@ -212,8 +220,6 @@ def test_a_job_that_makes_no_sense_is_refused_by_name(
     client: Client, shot: Path, change: dict[str, Any], word: str
 ) -> None:
     spec = job(shot).spec() | change
-    if spec["inputs"] is None:
-        spec["inputs"] = {name: {"name": name, "sizes": [1] * 300} for name in ("plate", "roto")}
     before = client.jobs()
     with pytest.raises(Refused, match=word):
         client.request("submit", ("accepted",), job=uuid.uuid4().hex, spec=spec)
@@ -304,12 +310,16 @@ def test_frames_of_many_chunks_arrive_whole(client: Client, shot: Path, tmp_path
 
 
 def test_a_server_says_why_it_cannot_start(void: Any, server: str, tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    assert void("weights", "tiny", weights).returncode == 0
     for arguments, word in [
         (("--bind", "tcp://0.0.0.0:5690"), "loopback"),
         (("--bind", server), "can't be bound"),
         ((), "no weights"),
         (("--weights", tmp_path / "none"), "no weights folder"),
         (("--engine", "nowhere:factory"), "no engine"),
+        (("--first-block-cache", "2", "--weights", weights), "first_block_cache"),
+        (("--plan", "big"), "not one of"),
         (("--spool", "/proc/none"), "spool"),
     ]:
         done = void("serve", *(arguments if "--bind" in arguments else ("--bind", "tcp://127.0.0.1:*", *arguments)))

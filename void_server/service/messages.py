@@ -65,14 +65,9 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
                     "bad_input", f"the {name} has {len(given.sizes)} frames, the range {count}: give each frame once"
                 )
         try:
-            settings = ShotSettings.from_dict(self.settings)
+            return ShotSettings.from_dict(self.settings)
         except BadSettings as error:
             raise RefusedMessage("bad_input", str(error)) from error
-        if count > (longest := settings.for_pass(1).max_frames):
-            raise RefusedMessage(
-                "bad_input", f"the model takes {longest} frames at most, the range has {count}: split the shot"
-            )
-        return settings
 
 
 class _FromClient(msgspec.Struct, tag=str.lower, tag_field="type", forbid_unknown_fields=True, kw_only=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -12,25 +11,24 @@ from pathlib import Path
 
 from void_client.errors import BadInput
 
+from void_server.engine_options import EngineOptions
+
 from .front import Front
-from .logs import log_to_stderr
+from .logs import LogLevel, log_to_stderr
 from .socket import CannotServe
 
 
 def serve_until_stopped(
-    bind: str, weights: Path | None, spool: Path, engine: str, log_level: str, *, until_eof: bool, as_json: bool
+    bind: str, options: EngineOptions, spool: Path, log_level: LogLevel, *, until_eof: bool, as_json: bool
 ) -> None:
     """Serve until SIGTERM, Ctrl-C, or (if asked for) the end of stdin.
 
     Says in one line on stdout when the weights are loaded. Raises BadInput.
     """
-    if log_level not in ("debug", "info", "warning", "error"):
-        raise BadInput(f"--log-level is {log_level}: give debug, info, warning or error")
     log_to_stderr(log_level)
-    os.environ["VOID_LOG_LEVEL"] = log_level
     folder = _own_folder(spool)
     try:
-        front = Front(bind, folder, [engine, *([str(weights)] if weights else [])])
+        front = Front(bind, folder, [log_level, options.to_json()])
 
         def on_ready(seconds: float) -> None:
             facts = front.describe()

@@ -1,6 +1,7 @@
 """The worker process: loads the weights once, then runs jobs one after the other. All that can crash happens here.
 
-Started by the front as `python -m void_server.service.worker ENGINE [WEIGHTS]`; speaks `link.py`'s messages.
+Started by the front as `python -m void_server.service.worker LEVEL OPTIONS`: the log's level, EngineOptions as JSON.
+Speaks `link.py`'s messages.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from void_client import __version__
 from void_client.delivery import write_atomically
 
 from void_server.engine import Engine, load_engine
+from void_server.engine_options import CannotLoad, EngineOptions
 from void_server.footage import Footage
 from void_server.masks.quadmask import BadMask
-from void_server.model import BadClip, BadWeights
+from void_server.model import BadClip, OutOfMemory
 from void_server.plates.exr import write_frame
 from void_server.plates.frame import BadPlate, Frame
 from void_server.plates.stream import ordered_map
@@ -31,7 +33,7 @@ from void_server.shot import AHEAD, THREADS, Mattes, remove_object
 
 from .folder import input_file, result_file
 from .link import Message, Pipe, messages
-from .logs import log_to_stderr
+from .logs import LogLevel, log_to_stderr
 
 log = logging.getLogger("void.worker")
 
@@ -100,6 +102,8 @@ def run_job(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancell
         pipe.send("cancelled", job=job)
     except (BadPlate, BadMask, BadClip) as error:
         pipe.send("failed", job=job, code="bad_input", message=str(error))
+    except OutOfMemory as error:
+        pipe.send("failed", job=job, code="out_of_memory", message=str(error))
     except Exception as error:
         log.exception("job %s", job)
         message = f"the server ran into {type(error).__name__}: {error}. Its log has the details under job {job}"
@@ -158,11 +162,12 @@ def _take_stdout() -> Pipe:
 def main() -> None:
     """Load the engine, say so, and run jobs until the front closes the pipe."""
     pipe = _take_stdout()
-    log_to_stderr(os.environ.get("VOID_LOG_LEVEL", "info"))
+    level, options = sys.argv[1:]
+    log_to_stderr(cast(LogLevel, level))
     started = time.monotonic()
     try:
-        engine = load_engine(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None)
-    except BadWeights as error:
+        engine = load_engine(EngineOptions.from_json(options))
+    except CannotLoad as error:
         pipe.send("fatal", message=str(error))
         return
     pipe.send("ready", engine=engine.name, notice=engine.notice, seconds=time.monotonic() - started)
