@@ -179,7 +179,7 @@ def main() -> None:
         ours, theirs, difference = both_passes(model, plain, frames, settings)
         parameters = sum(parameter.numel() for parameter in model.transformers[1].parameters())
     print(f"{parameters / 1e6:.1f} million parameters, {frames} frames of {width}x{height} in windows of {window}")
-    print(f"{steps[0]} + {steps[1]} steps, {options.threads} threads; ours {ours:.2f} s, plain {theirs:.2f} s")
+    print(f"{steps[0]} + {steps[1]} steps, {options.threads} thread(s); ours {ours:.2f} s, plain {theirs:.2f} s")
     print(f"ratio {ours / theirs:.2f}, goal {GOAL}")
     needed = theirs - plain.unused_branch
     print(f"ratio without the unused branch of pass 1 ({plain.unused_branch:.2f} s): {ours / needed:.2f}")

@@ -20,6 +20,7 @@ from void_client.errors import JobCancelled, JobFailed, ProtocolMismatch, Refuse
 from void_client.follow import follow
 from void_client.sequences import FileSequence, FrameRange
 
+from void_server.demo.scene import Scene
 from void_server.plates.exr import read_frame
 
 SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
@@ -61,6 +62,15 @@ def test_a_job_comes_back_frame_by_frame_with_its_states_in_order(client: Client
         assert image.parts[0].header["void/job"] == job_id
         assert image.parts[0].header["void/notice"] == "a stand-in for tests"
         assert image.parts[0].header["nuke/input/frame"] == str(number)
+
+
+def test_a_job_may_be_longer_than_the_model_was_published_for(client: Client, tmp_path: Path) -> None:
+    scene = Scene(width=64, height=36, count=210, overscan=0)
+    scene.write(tmp_path)
+    frames = FrameRange(scene.frames[0], scene.frames[-1])
+    inputs = {name: FileSequence(tmp_path, f"{name}.%04d.exr") for name in ("plate", "roto")}
+    sent = Job(frames, inputs, "", SETTINGS)
+    assert list(take(client, sent, client.submit(sent))) == list(frames)
 
 
 def test_release_forgets_the_job(client: Client, shot: Path) -> None:
