@@ -27,6 +27,7 @@ from void_server.model.plan import (
     transformer_activations,
     weigh,
 )
+from void_server.model.vae import encode_spans
 
 SHAPE = Shape(height=384, width=672, window=85)
 SIZES = Sizes(
@@ -81,7 +82,8 @@ def test_tokens_of_one_window_are_the_published_ones() -> None:
 
 def test_activations_grow_with_what_they_should() -> None:
     assert transformer_activations(SIZES, SHAPE, batch=2) == 13 * 2 * 11314 * 3072 * 2
-    assert encode_activations(SIZES, SHAPE) == 10 * 9 * 384 * 672 * 128 * 2
+    largest = max(end - start for start, end in encode_spans(SHAPE.window))
+    assert encode_activations(SIZES, SHAPE) == 10 * largest * 384 * 672 * 128 * 2
     assert decode_activations(SIZES, SHAPE) == 11 * 8 * 384 * 672 * 256 * 2
     short = replace(SHAPE, window=45)
     assert transformer_activations(SIZES, short) < transformer_activations(SIZES, SHAPE)

@@ -26,7 +26,7 @@ TRANSFORMER_COPIES = 13
 # convolutions carry from chunk to chunk is in it.
 ENCODE_COPIES = 10
 DECODE_COPIES = 11
-ENCODE_FRAMES, DECODE_FRAMES = 9, 8
+ENCODE_FRAMES, DECODE_FRAMES = 13, 8  # of the largest chunk: encoding, the first has eight frames and five
 # A guess: the libraries' own buffers, what the allocator can't use, and the clip's latents (0.2 MB a frame at 384x672).
 RESERVE = GIB
 
@@ -120,7 +120,7 @@ def transformer_activations(sizes: Sizes, shape: Shape, batch: int = 2) -> int:
 
 
 def encode_activations(sizes: Sizes, shape: Shape) -> int:
-    """Estimate, bytes: copies x 9 frames x pixels x channels of the first level."""
+    """Estimate, bytes: copies x 13 frames x pixels x channels of the first level."""
     return ENCODE_COPIES * ENCODE_FRAMES * sizes.encode_channels * shape.height * shape.width * sizes.element
 
 
