@@ -19,8 +19,9 @@ TESTS = Path(__file__).parent
 # Processes started here find the tests' stand-in engines, and leave the machine's cores to each other.
 os.environ["PYTHONPATH"] = str(TESTS)
 os.environ["OMP_NUM_THREADS"] = "2"
-PROMPTS = tempfile.TemporaryDirectory(prefix="void-prompts-")  # removed when the tests end
-os.environ["VOID_PROMPT_CACHE"] = PROMPTS.name
+CACHES = tempfile.TemporaryDirectory(prefix="void-tests-")  # removed when the tests end
+os.environ["VOID_PROMPT_CACHE"] = str(Path(CACHES.name) / "prompts")
+os.environ["VOID_SERVE_SPOOL"] = str(Path(CACHES.name) / "spool")
 
 TINY_SETTINGS = "height = 32\nwidth = 48\nwindow = 13\noverlap = 8\n[pass1]\nsteps = 1\n[pass2]\nsteps = 1\n"
 
