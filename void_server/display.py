@@ -31,8 +31,8 @@ def time_left(seconds: float | None) -> str:
 class Display:
     """Shows a job's `state` messages until it is closed."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, quiet=quiet)
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
         self._live = self._console.is_terminal
         self._progress = Progress(
             TextColumn("{task.description:<24}"),

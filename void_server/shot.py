@@ -22,7 +22,7 @@ from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP, BadMask, read_quadmask, split
 from void_server.masks.roto import build_quadmask, primary_from_alpha, read_matte
 from void_server.plates.colour import HIGHEST_MAXIMUM, ModelCurve
-from void_server.plates.composite import composite, matte_ramp
+from void_server.plates.composite import bounding_box, composite, matte_ramp
 from void_server.plates.frame import BadPlate, Frame
 from void_server.plates.resize import enlarge, shrink
 from void_server.plates.stream import ordered_map
@@ -228,8 +228,8 @@ def _filled(
     image: Frame, encoded: Pixels, matte: Pixels, decode: Callable[[Pixels], Pixels]
 ) -> dict[str, npt.NDArray[Any]]:
     """R, G and B with the generated picture laid in by the matte."""
-    rows, columns = np.flatnonzero(matte.any(axis=1)), np.flatnonzero(matte.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    box = bounding_box(matte > 0)
+    assert box is not None
     linear = decode(encoded[box])
     channels = {}
     for index, name in enumerate("RGB"):

@@ -73,7 +73,7 @@ class Client:
         self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * protocol.CHUNK)
         try:
             self._connect()
-            self.welcome = self.request("hello", ("welcome",), client=f"void_client {__version__}")
+            self.request("hello", ("welcome",), client=f"void_client {__version__}")
         except BaseException:
             self.close()
             raise

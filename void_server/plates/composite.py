@@ -21,7 +21,7 @@ def matte_ramp(selected: npt.NDArray[np.bool_], feather_px: float) -> npt.NDArra
         raise ValueError(f"the feather is {feather_px} pixels; it must be 0 or more")
     matte = selected.astype(np.float32)
     reach = int(np.ceil(feather_px))
-    box = _bounding_box(selected, reach)
+    box = bounding_box(selected, reach)
     if box is None or reach == 0:
         return matte
     outside = np.ascontiguousarray(~selected[box], np.uint8)
@@ -45,7 +45,7 @@ def composite(
             "the sizes must be equal and the source half or float32"
         )
     result = source.copy()
-    box = _bounding_box(matte > 0, 0)
+    box = bounding_box(matte > 0)
     if box is None:
         return result
     over, weight = fill[box], matte[box]
@@ -58,7 +58,7 @@ def composite(
     return result
 
 
-def _bounding_box(selected: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
+def bounding_box(selected: npt.NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice] | None:
     """Rows and columns around the selected pixels and a margin, cut at the image's edges; None if none is."""
     rows = np.flatnonzero(selected.any(axis=1))
     if rows.size == 0:
