@@ -92,3 +92,27 @@ def void() -> Void:
         )
 
     return run
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(TINY_SETTINGS)
+    return path
+
+
+@pytest.fixture
+def arguments(shot: Path, tmp_path: Path, settings: Path, server: str) -> dict[str, object]:
+    """The options of a run that works."""
+    return {
+        "--plate": shot / "plate.%04d.exr",
+        "--roto": shot / "roto.####.exr",
+        "--frames": "1001-1006",
+        "--out": tmp_path / "out" / "plate.%04d.exr",
+        "--settings": settings,
+        "--server": server,
+    }
+
+
+def flat(arguments: dict[str, object]) -> list[object]:
+    return [word for pair in arguments.items() for word in pair]

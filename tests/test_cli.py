@@ -18,36 +18,13 @@ import numpy as np
 import OpenEXR
 import pytest
 import zmq
-from conftest import TINY_SETTINGS, Void
+from conftest import Void, flat
+from void_client import protocol
 from void_client.client import Client
 from void_client.errors import ServerUnreachable
 
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.frame import Frame, Part
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Path:
-    path = tmp_path / "settings.toml"
-    path.write_text(TINY_SETTINGS)
-    return path
-
-
-@pytest.fixture
-def arguments(shot: Path, tmp_path: Path, settings: Path, server: str) -> dict[str, object]:
-    """The options of a run that works."""
-    return {
-        "--plate": shot / "plate.%04d.exr",
-        "--roto": shot / "roto.####.exr",
-        "--frames": "1001-1006",
-        "--out": tmp_path / "out" / "plate.%04d.exr",
-        "--settings": settings,
-        "--server": server,
-    }
-
-
-def flat(arguments: dict[str, object]) -> list[object]:
-    return [word for pair in arguments.items() for word in pair]
 
 
 def test_a_run_writes_frames_and_last_a_manifest(void: Void, arguments: dict[str, object], tmp_path: Path) -> None:
@@ -57,6 +34,7 @@ def test_a_run_writes_frames_and_last_a_manifest(void: Void, arguments: dict[str
     assert names == ["manifest.json", *(f"plate.{frame}.exr" for frame in range(1001, 1007))]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["settings"]["pass1"] == {"steps": 1}
+    assert manifest["result"] == "plate"
     assert manifest["notices"] == ["a stand-in for tests"]
     assert "a stand-in for tests" in done.stderr
     assert "reading plate and roto 6/6" in done.stderr, "progress goes to stderr"
@@ -101,7 +79,7 @@ def test_both_passes_run_on_weights_in_the_real_layout(
     done = void("run", *flat(arguments))
     assert done.returncode == 0, done.stderr
     assert "untrained weights: the fill is noise" in done.stderr
-    for stage in ("pass 1 1/1", "warping noise 1/1", "pass 2 1/1", "writing plates 6/6"):
+    for stage in ("pass 1 1/1", "warping noise 1/1", "pass 2 1/1", "writing frames 6/6"):
         assert stage in done.stderr
     header = read_frame(tmp_path / "out" / "plate.1001.exr").parts[0].header
     assert header["void/notice"] == "untrained weights: the fill is noise"
@@ -298,7 +276,7 @@ def test_a_setting_that_does_not_exist_is_named(
 
 @pytest.fixture
 def newer_server() -> Iterator[str]:
-    """Something that answers every message in protocol 2."""
+    """Something that answers every message in the protocol after ours."""
     context = zmq.Context()
     router = context.socket(zmq.ROUTER)
     port = router.bind_to_random_port("tcp://127.0.0.1")
@@ -310,7 +288,7 @@ def newer_server() -> Iterator[str]:
         while not stop.is_set():
             if router.poll(50):
                 client = router.recv_multipart()[0]
-                router.send_multipart([client, msgpack.packb({"v": 2, "type": "welcome"})])
+                router.send_multipart([client, msgpack.packb({"v": protocol.VERSION + 1, "type": "welcome"})])
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -325,7 +303,8 @@ def test_a_newer_server_is_told_from_an_older_client(
 ) -> None:
     done = void("run", *flat({**arguments, "--server": newer_server}))
     assert done.returncode == 2
-    assert "speaks protocol 2, this client 1: the client is older" in done.stderr
+    ours = protocol.VERSION
+    assert f"speaks protocol {ours + 1}, this client {ours}: the client is older" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import OpenEXR
 import pytest
+from shots_on_disk import SETTINGS, Engine, Pixels, Progress, bits, flat_image, footage, rewrite, write_flat_shot
 
 from void_server.demo.scene import Scene
 from void_server.engine import RemovalRequest
@@ -17,74 +17,11 @@ from void_server.footage import Footage
 from void_server.masks.grid import grid_shape
 from void_server.masks.quadmask import BadMask
 from void_server.plates.exr import read_frame, write_frame
-from void_server.plates.frame import BadPlate, Frame, Part
+from void_server.plates.frame import BadPlate
 from void_server.plates.resize import shrink
 from void_server.plates.window import Window
 from void_server.settings import ShotSettings
-from void_server.shot import Mattes, remove_object
-
-Pixels = npt.NDArray[np.float32]
-SETTINGS = ShotSettings.from_dict({"height": 48, "width": 80, "window": 13, "overlap": 8, "feather": 3.0})
-
-
-class Engine:
-    """Answers with `answer(request)` and keeps the request."""
-
-    name = "known"
-    notice = ""
-
-    def __init__(self, answer: Callable[[RemovalRequest], Pixels]) -> None:
-        self.answer = answer
-        self.requests: list[RemovalRequest] = []
-
-    def remove(self, request: RemovalRequest) -> Pixels:
-        self.requests.append(request)
-        return self.answer(request)
-
-
-class Progress:
-    def __init__(self) -> None:
-        self.steps: list[tuple[str, int, int]] = []
-        self.notices: list[str] = []
-
-    def step(self, stage: str, step: int, steps: int) -> None:
-        self.steps.append((stage, step, steps))
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-
-def footage(folder: Path, name: str, frames: range) -> Footage:
-    return Footage(f"{name}.####.exr", {frame: folder / f"{name}.{frame:04d}.exr" for frame in frames})
-
-
-def flat_image(value: float, window: Window, display: Window, names: str = "RGBA") -> Frame:
-    pixels = {name: np.full((window.height, window.width), value, np.float16) for name in names}
-    return Frame((Part({"dataWindow": window.box, "displayWindow": display.box}, pixels),))
-
-
-def write_flat_shot(folder: Path, *, count: int = 3, value: float = 5.0) -> tuple[Footage, Footage]:
-    """A grey plate of one value, 64x40, and a roto of a square in its middle."""
-    display = Window(0, 0, 64, 40)
-    for frame in range(1, count + 1):
-        (folder / f"plate.{frame:04d}.exr").write_bytes(write_frame(flat_image(value, display, display)))
-        roto = flat_image(1.0, Window(24, 12, 16, 16), display, "A")
-        (folder / f"roto.{frame:04d}.exr").write_bytes(write_frame(roto))
-    frames = range(1, count + 1)
-    return footage(folder, "plate", frames), footage(folder, "roto", frames)
-
-
-def rewrite(path: Path, change: Callable[[dict[str, npt.NDArray[np.generic]]], None]) -> None:
-    """Change the channels of an EXR on disk."""
-    frame = read_frame(path)
-    part = frame.parts[0]
-    channels = {name: pixels.copy() for name, pixels in part.channels.items()}
-    change(channels)
-    path.write_bytes(write_frame(Frame((Part(part.header, channels),))))
-
-
-def bits(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint16]:
-    return pixels.view(np.uint16)
+from void_server.shot import Mattes, build_quadmasks, remove_object
 
 
 def test_outside_the_matte_every_bit_is_the_plates_and_inside_it_is_changed(tmp_path: Path) -> None:
@@ -232,14 +169,18 @@ def test_every_stage_reports_each_of_its_steps(tmp_path: Path) -> None:
     assert progress.steps == [("masking", n, 3) for n in range(4)] + [("finishing", n, 3) for n in range(4)]
 
 
-def refuse(plate: Footage, mattes: Mattes, error: type[Exception], *words: str) -> None:
-    """Whatever is wrong is found before the engine is asked."""
+def refuse(plate: Footage, mattes: Mattes, error: type[Exception], *words: str, mattes_are_why: bool = True) -> None:
+    """What is wrong is found before the engine is asked; with the mattes, also where the quadmask alone is wanted."""
     engine = Engine(lambda request: request.clip)
     with pytest.raises(error) as caught:
         next(remove_object(plate, mattes, SETTINGS, engine, Progress()))
     assert not engine.requests
     for word in words:
         assert word in str(caught.value)
+    if mattes_are_why:
+        with pytest.raises(error) as alone:
+            next(build_quadmasks(plate, mattes, Progress()))
+        assert str(alone.value) == str(caught.value)
 
 
 def test_an_empty_roto_is_refused(tmp_path: Path) -> None:
@@ -262,11 +203,31 @@ def test_nan_in_the_roto_is_refused_with_its_place(tmp_path: Path) -> None:
     refuse(plate, Mattes(roto), BadMask, "frame 3 of roto.####.exr", "nan")
 
 
+def write_flat_quadmask(folder: Path, level: int) -> Footage:
+    display = Window(0, 0, 64, 40)
+    for frame in range(1, 4):
+        (folder / f"q.{frame:04d}.exr").write_bytes(write_frame(flat_image(level / 255, display, display, "RGB")))
+    return footage(folder, "q", range(1, 4))
+
+
+def test_a_quadmask_with_nothing_to_remove_is_refused(tmp_path: Path) -> None:
+    plate, _ = write_flat_shot(tmp_path)
+    quadmask = write_flat_quadmask(tmp_path, 127)
+    refuse(plate, Mattes(quadmask=quadmask), BadMask, "nothing to remove", "1-3", "paint")
+
+
+def test_a_quadmask_that_was_filtered_is_refused_with_its_place(tmp_path: Path) -> None:
+    plate, _ = write_flat_shot(tmp_path)
+    quadmask = write_flat_quadmask(tmp_path, 0)
+    rewrite(quadmask.paths[3], lambda channels: channels["R"][4:5, 7:8].fill(0.6))
+    refuse(plate, Mattes(quadmask=quadmask), BadMask, "frame 3 of q.####.exr", "0.6", "x 7, y 4")
+
+
 def test_a_truncated_plate_is_refused_by_its_frame(tmp_path: Path) -> None:
     plate, roto = write_flat_shot(tmp_path)
     data = plate.paths[2].read_bytes()
     plate.paths[2].write_bytes(data[: len(data) - 40])
-    refuse(plate, Mattes(roto), BadPlate, "frame 2 of plate.####.exr", "render it again")
+    refuse(plate, Mattes(roto), BadPlate, "frame 2 of plate.####.exr", "render it again", mattes_are_why=False)
 
 
 def test_settings_are_checked_by_name() -> None:

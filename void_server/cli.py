@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import platform
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from void_client import __version__, protocol
 from void_client.client import Client, Job
 from void_client.delivery import Delivery
-from void_client.errors import BadInput, ServerUnreachable, VoidError
+from void_client.errors import BadInput, VoidError
 from void_client.sequences import FileSequence, FrameRange
 
 from . import weights_cli
 from .engine_options import Attention, EngineOptions, Plan
 from .service.logs import LogLevel
+
+if TYPE_CHECKING:
+    from .run import Finished
 
 app = typer.Typer(
     name="void",
@@ -39,7 +40,17 @@ DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
 Server = Annotated[str, typer.Option("--server", envvar="VOID_SERVER", help="Address of the server.")]
 AsJson = Annotated[bool, typer.Option("--json", envvar="VOID_JSON", help="Print the result as JSON.")]
 Plates = Annotated[str, typer.Option(help="The plate, scene-linear: plate.%04d.exr, plate.####.exr or one file.")]
+Frames = Annotated[str, typer.Option(help="The frame range, both ends included: 1001-1046.")]
+Roto = Annotated[str | None, typer.Option(help="What to remove, in alpha. One file holds for every frame.")]
+Affected = Annotated[str | None, typer.Option(help="What it affects (shadows, what falls), in alpha.")]
+Quadmask = Annotated[
+    str | None, typer.Option(help="A finished quadmask (0, 63, 127, 255 over 255) in place of roto and affected.")
+]
 Out = Annotated[str, typer.Option(help="The result: plate.%04d.exr, plate.####.exr or one file.")]
+Serve = Annotated[
+    bool, typer.Option("--serve", help="If no server answers, start one for this shot and stop it afterwards.")
+]
+OwnWeights = Annotated[Path | None, typer.Option("--weights", help="With --serve: its weights folder.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow frames of an earlier result to be replaced.")]
 
 
@@ -126,87 +137,79 @@ def serve(
 @app.command()
 def run(
     plate: Plates,
-    frames: Annotated[str, typer.Option(help="The frame range, both ends included: 1001-1046.")],
+    frames: Frames,
     out: Out,
-    roto: Annotated[str | None, typer.Option(help="What to remove, in alpha. One file holds for every frame.")] = None,
-    affected: Annotated[str | None, typer.Option(help="What it affects (shadows, what falls), in alpha.")] = None,
-    quadmask: Annotated[
-        str | None, typer.Option(help="A finished quadmask (0, 63, 127, 255 over 255) in place of roto and affected.")
-    ] = None,
+    roto: Roto = None,
+    affected: Affected = None,
+    quadmask: Quadmask = None,
     prompt: Annotated[str, typer.Option(help="What remains once the object is gone.")] = "",
     settings: Annotated[
         Path | None, typer.Option(help="A TOML file of shot settings; docs/settings.md lists them.")
     ] = None,
     server: Server = protocol.DEFAULT_ADDRESS,
-    serve: Annotated[
-        bool, typer.Option("--serve", help="If no server answers, start one for this shot and stop it afterwards.")
-    ] = False,
-    weights: Annotated[Path | None, typer.Option(help="With --serve: its weights folder.")] = None,
+    serve: Serve = False,
+    weights: OwnWeights = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove an object from a shot. Ctrl-C cancels."""
-    from .display import Display
-    from .run import run_shot
+    from .run import make_job
 
     with reported(as_json):
-        job = _job(plate, roto, affected, quadmask, FrameRange.parse(frames), prompt, settings)
-        job.spec()  # what is missing is said before a server is asked for
-        delivery = Delivery(FileSequence.parse(out), job.frames, overwrite=overwrite)
-        delivery.refuse_inputs(job.inputs, job.frames)
-        display = Display()
-        with _server(server, serve, weights, display) as address, Client(address) as client:
-            finished = run_shot(client, job, delivery, display)
-        for notice in finished.notices:
-            display.say(f"note: {notice}")
-        _print_finished(finished.manifest, finished.job, finished.frames, finished.notices, out, as_json)
+        given = _read_toml(settings) if settings else {}
+        job = make_job(plate, roto, affected, quadmask, frames, prompt=prompt, settings=given)
+        _deliver(job, out, server, serve, weights, overwrite, as_json)
 
 
-def _job(
-    plate: str,
-    roto: str | None,
-    affected: str | None,
-    quadmask: str | None,
-    frames: FrameRange,
-    prompt: str,
-    settings: Path | None,
-) -> Job:
-    if (roto is None) == (quadmask is None):
-        raise BadInput("give --roto (what to remove) or --quadmask (a finished one): one of the two")
-    if affected and quadmask:
-        raise BadInput("--affected adds to --roto; a finished --quadmask has it already: leave one out")
-    given = {"plate": plate, "roto": roto, "affected": affected, "quadmask": quadmask}
-    inputs = {name: FileSequence.parse(path) for name, path in given.items() if path}
-    if not inputs["plate"].numbered and len(frames) > 1:
-        raise BadInput(
-            f"the plate {plate} is one file, the range {frames} has {len(frames)} frames: write plate.%04d.exr"
-        )
-    label = f"{getpass.getuser()}@{platform.node()} {inputs['plate'].pattern}"
-    return Job(frames, inputs, prompt, _read_toml(settings) if settings else {}, label)
+@app.command("quadmask")
+def build_quadmask(
+    plate: Plates,
+    frames: Frames,
+    out: Out,
+    roto: Roto = None,
+    affected: Affected = None,
+    quadmask: Quadmask = None,
+    server: Server = protocol.DEFAULT_ADDRESS,
+    serve: Serve = False,
+    weights: OwnWeights = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the quadmask alone, to look at, paint over in rgb, and give to `void run --quadmask`. Ctrl-C cancels.
+
+    One given with --quadmask (painted over, say) is checked and brought to its four exact levels.
+    """
+    from .run import make_job
+
+    with reported(as_json):
+        job = make_job(plate, roto, affected, quadmask, frames, result="quadmask")
+        _deliver(job, out, server, serve, weights, overwrite, as_json)
 
 
-@contextmanager
-def _server(address: str, serve: bool, weights: Path | None, display: Any) -> Iterator[str]:
-    """The server's address: the one that answers, or with `serve` one started there for the time being."""
-    from .serving import own_server
+def _deliver(
+    job: Job, out: str, server: str, serve: bool, weights: Path | None, overwrite: bool, as_json: bool
+) -> None:
+    """A job through a server and onto disk."""
+    from .display import Display
+    from .run import run_shot, server_for
 
-    if serve:
-        try:
-            Client(address, timeout=1.0).close()
-        except ServerUnreachable:
-            display.say(f"no server at {address}: starting one for this shot")
-            with own_server(weights=weights, bind=address) as started:
-                yield started
-            return
-    yield address
+    job.spec()  # what is missing is said before a server is asked for
+    delivery = Delivery(FileSequence.parse(out), job.frames, overwrite=overwrite)
+    delivery.refuse_inputs(job.inputs, job.frames)
+    display = Display()
+    with server_for(server, serve, weights, display) as address, Client(address) as client:
+        finished = run_shot(client, job, delivery, display)
+    for notice in finished.notices:
+        display.say(f"note: {notice}")
+    _print_finished(finished, out, as_json)
 
 
-def _print_finished(manifest: Path, job: str, frames: int, notices: list[str], out: str, as_json: bool) -> None:
+def _print_finished(finished: Finished, out: str, as_json: bool) -> None:
     if as_json:
-        facts = {"job": job, "frames": frames, "out": out, "manifest": str(manifest), "notices": notices}
-        typer.echo(json.dumps(facts))
+        facts = {"job": finished.job, "frames": finished.frames, "out": out}
+        typer.echo(json.dumps(facts | {"manifest": str(finished.manifest), "notices": finished.notices}))
     else:
-        typer.echo(f"{frames} frames in {out}, manifest {manifest}")
+        typer.echo(f"{finished.frames} frames in {out}, manifest {finished.manifest}")
 
 
 @app.command()
@@ -219,13 +222,13 @@ def attach(
 ) -> None:
     """Take up a job that was sent earlier: wait for it and write its result. Ctrl-C cancels the job."""
     from .display import Display
-    from .run import frames_of, take
+    from .run import held_job, take
 
     with reported(as_json), Client(server) as client:
-        frames = frames_of(client, job)
-        delivery = Delivery(FileSequence.parse(out), frames, overwrite=overwrite)
-        finished = take(client, job, delivery, Display(), {"first": frames.first, "last": frames.last})
-        _print_finished(finished.manifest, finished.job, finished.frames, finished.notices, out, as_json)
+        held = held_job(client, job)
+        facts = {name: held[name] for name in ("first", "last", "result")}
+        delivery = Delivery(FileSequence.parse(out), FrameRange(held["first"], held["last"]), overwrite=overwrite)
+        _print_finished(take(client, job, delivery, Display(), facts), out, as_json)
 
 
 @app.command()

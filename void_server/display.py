@@ -16,7 +16,7 @@ STAGES = {
     "pass1": "pass 1",
     "warping": "warping noise",
     "pass2": "pass 2",
-    "finishing": "writing plates",
+    "finishing": "writing frames",
 }
 
 

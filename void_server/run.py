@@ -1,7 +1,9 @@
-"""`void run` and `void attach`: a shot through a server, onto disk."""
+"""`void run`, `void quadmask` and `void attach`: a shot through a server, onto disk."""
 
 from __future__ import annotations
 
+import getpass
+import platform
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from void_client import __version__
-from void_client.client import Client, Job
+from void_client.client import Client, Job, Message
 from void_client.delivery import Delivery
-from void_client.errors import JobCancelled, JobFailed, Refused
+from void_client.errors import BadInput, JobCancelled, JobFailed, Refused, ServerUnreachable
 from void_client.follow import follow
 from void_client.sequences import FileSequence, FrameRange
 
 from .display import Display
+from .serving import own_server
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,47 @@ class Finished:
     job: str
     frames: int
     notices: list[str]
+
+
+def make_job(
+    plate: str,
+    roto: str | None,
+    affected: str | None,
+    quadmask: str | None,
+    frames: str,
+    *,
+    prompt: str = "",
+    settings: dict[str, Any] | None = None,
+    result: str = "plate",
+) -> Job:
+    """A job from what the command line gives. Raises BadInput where its options contradict each other."""
+    if (roto is None) == (quadmask is None):
+        raise BadInput("give --roto (what to remove) or --quadmask (a finished one): one of the two")
+    if affected and quadmask:
+        raise BadInput("--affected adds to --roto; a finished --quadmask has it already: leave one out")
+    wanted = FrameRange.parse(frames)
+    given = {"plate": plate, "roto": roto, "affected": affected, "quadmask": quadmask}
+    inputs = {name: FileSequence.parse(path) for name, path in given.items() if path}
+    if not inputs["plate"].numbered and len(wanted) > 1:
+        raise BadInput(
+            f"the plate {plate} is one file, the range {wanted} has {len(wanted)} frames: write plate.%04d.exr"
+        )
+    label = f"{getpass.getuser()}@{platform.node()} {inputs['plate'].pattern}"
+    return Job(wanted, inputs, prompt, settings or {}, label, result)
+
+
+@contextmanager
+def server_for(address: str, serve: bool, weights: Path | None, display: Display) -> Iterator[str]:
+    """The server's address: the one that answers, or with `serve` one started there for the time being."""
+    if serve:
+        try:
+            Client(address, timeout=1.0).close()
+        except ServerUnreachable:
+            display.say(f"no server at {address}: starting one for this shot")
+            with own_server(weights=weights, bind=address) as started:
+                yield started
+            return
+    yield address
 
 
 def run_shot(client: Client, job: Job, delivery: Delivery, display: Display) -> Finished:
@@ -41,6 +85,7 @@ def run_shot(client: Client, job: Job, delivery: Delivery, display: Display) -> 
         "first": job.frames.first,
         "last": job.frames.last,
         "inputs": {name: str(sequence.folder / sequence.pattern) for name, sequence in job.inputs.items()},
+        "result": job.result,
         "prompt": job.prompt,
         "settings": job.settings,
     }
@@ -68,7 +113,7 @@ def take(
                 inputs=inputs,
             )
         except (JobFailed, JobCancelled):
-            _release(client, job_id)
+            client.release(job_id)
             raise
     manifest = delivery.finish(
         {
@@ -79,15 +124,8 @@ def take(
             "notices": state["notices"],
         }
     )
-    _release(client, job_id)
+    client.release(job_id)
     return Finished(manifest, job_id, state["results"], state["notices"])
-
-
-def _release(client: Client, job_id: str) -> None:
-    try:
-        client.release(job_id)
-    except Refused:
-        return  # another client that followed the job was faster
 
 
 @contextmanager
@@ -106,9 +144,9 @@ def _interrupts() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def frames_of(client: Client, job_id: str) -> FrameRange:
-    """The frame range of a job the server holds. Raises Refused."""
+def held_job(client: Client, job_id: str) -> Message:
+    """What the server's list says of a job that it holds. Raises Refused."""
     for job in client.jobs():
         if job["job"] == job_id:
-            return FrameRange(job["first"], job["last"])
+            return job
     raise Refused("unknown_job", f"the server at {client.address} has no job {job_id}: `void jobs` lists what it has")

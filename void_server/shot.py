@@ -4,15 +4,16 @@
     engine    clip and quadmask at the model's size -> the clip without the object (both passes)
     finish    every frame is read again: result -> linear, plate resolution -> laid over the plate inside the matte
 
+`remove_object` does all three; `build_quadmasks` stops at the quadmask, for an artist to look at and paint over.
 At plate resolution a few frames are in memory at a time, however long the shot is.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,8 @@ from void_server.masks.quadmask import KEEP, BadMask, read_quadmask, split
 from void_server.masks.roto import build_quadmask, primary_from_alpha, read_matte
 from void_server.plates.colour import HIGHEST_MAXIMUM, ModelCurve
 from void_server.plates.composite import bounding_box, composite, matte_ramp
-from void_server.plates.frame import BadPlate, Frame
+from void_server.plates.exr import Layout
+from void_server.plates.frame import BadPlate, Frame, Part
 from void_server.plates.resize import enlarge, shrink
 from void_server.plates.stream import ordered_map
 from void_server.plates.window import Window
@@ -32,8 +34,11 @@ from void_server.settings import ShotSettings
 THREADS = 2
 AHEAD = 4
 
-QUADMASK_LAYER = (np.arange(256) / 255).astype(np.float16)  # as stored: level / 255 in half
+LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)  # as a quadmask's levels are shown and stored
+QUADMASK_LAYER = LEVELS.astype(np.float16)  # beside the half channels of a plate
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 Pixels = npt.NDArray[np.float32]
 Quadmask = npt.NDArray[np.uint8]
 
@@ -94,13 +99,39 @@ def remove_object(
     )
     result = engine.remove(request)
     finish = functools.partial(_finish, plate, mattes, window, curve, settings.feather)
+    yield from _stage("finishing", finish, zip(plate.frames, result, strict=True), len(plate.frames), progress)
+
+
+def build_quadmasks(plate: Footage, mattes: Mattes, progress: Progress) -> Iterator[Frame]:
+    """The quadmask that `remove_object` would work with, in order, one frame a plate frame.
+
+    R, G and B hold level / 255 in float32 and A holds 1, in the plate's format and pixel aspect, over all of that
+    format and the shot's overscan (around a smaller picture Nuke would show 0, which is remove): something to look
+    at, to paint over in rgb and to give back as the quadmask. Of the plate, headers alone are read. Nothing is
+    yielded before every matte has been read and checked. Raises BadPlate and BadMask as `remove_object` does (but for
+    what is wrong with the plate's pixels), and what `progress` raises.
+    """
+    window = _common_window(plate, mattes)
+    read = functools.partial(_read_quadmask, plate, mattes, window)
     count = len(plate.frames)
-    progress.step("finishing", 0, count)
-    for index, frame in enumerate(
-        ordered_map(finish, zip(plate.frames, result, strict=True), threads=THREADS, ahead=AHEAD)
-    ):
-        yield frame
-        progress.step("finishing", index + 1, count)
+    removes = _stage("masking", lambda frame: _removes(read(frame)), plate.frames, count, progress)
+    if not any(list(removes)):  # the list: what comes after the first hit is checked too
+        raise _nothing_to_remove(plate, mattes)
+
+    def finish(frame: int) -> Frame:
+        return _as_picture(read(frame), window, plate.layout(frame))
+
+    yield from _stage("finishing", finish, plate.frames, count, progress)
+
+
+def _stage(
+    name: str, function: Callable[[Item], Made], items: Iterable[Item], count: int, progress: Progress
+) -> Iterator[Made]:
+    """`function` of each of `count` items, in order, a few at a time; a step of progress after each."""
+    progress.step(name, 0, count)
+    for index, made in enumerate(ordered_map(function, items, threads=THREADS, ahead=AHEAD)):
+        yield made
+        progress.step(name, index + 1, count)
 
 
 def _common_window(plate: Footage, mattes: Mattes) -> Window:
@@ -120,6 +151,29 @@ def _common_window(plate: Footage, mattes: Mattes) -> Window:
                 )
     assert window is not None
     return window
+
+
+def _read_quadmask(plate: Footage, mattes: Mattes, window: Window, frame: int) -> Quadmask:
+    """One frame's quadmask over the common window."""
+    return mattes.read(frame, window, first=frame == plate.frames[0])
+
+
+def _removes(quadmask: Quadmask) -> bool:
+    """Whether a quadmask has anything that is to go."""
+    return bool(split(quadmask)[0].any())
+
+
+def _as_picture(quadmask: Quadmask, window: Window, layout: Layout) -> Frame:
+    """A quadmask over `window` as an EXR of its own in this layout's format, keep where there is no plate."""
+    whole = window.union(layout.display_window)
+    level = np.ones((whole.height, whole.width), np.float32)
+    level[window.slices_in(whole)] = LEVELS[quadmask]
+    header = {
+        "dataWindow": whole.box,
+        "displayWindow": layout.display_window.box,
+        "pixelAspectRatio": layout.pixel_aspect,
+    }
+    return Frame((Part(header, dict.fromkeys("RGB", level) | {"A": np.ones_like(level)}),))
 
 
 def _format(display: Window) -> str:
@@ -147,14 +201,12 @@ def _prepare(
     quadmask = np.empty((count, settings.height, settings.width), np.uint8)
     maximum, selected, not_finite = 1.0, False, {}
     shrunk = functools.partial(_shrink_frame, plate, mattes, window, settings)
-    progress.step("masking", 0, count)
-    for index, small in enumerate(ordered_map(shrunk, plate.frames, threads=THREADS, ahead=AHEAD)):
+    for index, small in enumerate(_stage("masking", shrunk, plate.frames, count, progress)):
         linear[index], quadmask[index] = small.linear, small.quadmask
         maximum = max(maximum, small.maximum)
         selected |= small.selected
         if small.not_finite:
             not_finite[plate.frames[index]] = small.not_finite
-        progress.step("masking", index + 1, count)
     if not selected:
         raise _nothing_to_remove(plate, mattes)
     if not_finite:
@@ -176,14 +228,14 @@ def _shrink_frame(plate: Footage, mattes: Mattes, window: Window, settings: Shot
     # Before any filter, which would spread one NaN over its neighbours.
     cleaned = ModelCurve(HIGHEST_MAXIMUM).clean(rgb)
     maximum = float(cleaned.max() if all_finite else np.where(finite, cleaned, 0).max())
-    quadmask = mattes.read(frame, window, first=frame == plate.frames[0])
+    quadmask = _read_quadmask(plate, mattes, window, frame)
     small = shrink(quadmask, settings.width, settings.height)
     return _Small(
         linear=shrink(_within(cleaned, image.data_window, window), settings.width, settings.height),
         quadmask=np.rint(small).astype(np.uint8),
         maximum=maximum,
         not_finite=0 if all_finite else int(finite.size - np.count_nonzero(finite)),
-        selected=bool(split(quadmask)[0].any()),
+        selected=_removes(quadmask),
     )
 
 
@@ -213,7 +265,7 @@ def _finish(
     number, generated = item
     image = plate.read(number)
     here = image.data_window.slices_in(window)
-    quadmask = mattes.read(number, window, first=number == plate.frames[0])
+    quadmask = _read_quadmask(plate, mattes, window, number)
     matte = matte_ramp(quadmask != KEEP, feather)[here]
     layers = {
         "void.quadmask": QUADMASK_LAYER[quadmask[here]],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import zmq
 
@@ -24,13 +26,17 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """A shot to be submitted: `inputs` maps plate, roto, affected, quadmask to the sequences given."""
+    """A shot to be submitted: `inputs` maps plate, roto, affected, quadmask to the sequences given.
+
+    `result` is one of protocol.RESULTS. A job for the quadmask needs neither prompt nor settings.
+    """
 
     frames: FrameRange
     inputs: dict[str, FileSequence]
     prompt: str
     settings: dict[str, Any]
     label: str = ""
+    result: str = "plate"
 
     def spec(self) -> Message:
         """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large."""
@@ -41,6 +47,7 @@ class Job:
             "prompt": self.prompt,
             "settings": self.settings,
             "label": self.label,
+            "result": self.result,
         }
 
     def _describe(self, sequence: FileSequence) -> Message:
@@ -130,7 +137,7 @@ class Client:
                 raise Refused(message["code"], message["message"])
             if message["type"] in answers:
                 return message
-        raise ServerUnreachable(self.address, self.timeout)
+        raise ServerUnreachable(self.address, self.timeout, _why_silent(self.address))
 
     def submit(self, job: Job, job_id: str | None = None) -> str:
         """Submit a job and return its id; `follow` then sends its frames. Raises BadInput, Refused."""
@@ -152,5 +159,23 @@ class Client:
         return self.request("status", ("status",))
 
     def release(self, job_id: str) -> None:
-        """Tell the server that everything has been taken and its files may go."""
-        self.request("release", ("released",), job=job_id)
+        """Tell the server that everything has been taken and its files may go; another client may have been faster."""
+        try:
+            self.request("release", ("released",), job=job_id)
+        except Refused as error:
+            if error.code != "unknown_job":
+                raise
+
+
+def _why_silent(address: str) -> str:
+    """What a plain connection says about an address that does not answer: ZeroMQ itself only waits."""
+    try:
+        where = urlsplit(address)
+        with socket.create_connection((where.hostname or "", where.port or 0), timeout=1.0):
+            return "something listens there, but it is busy, hung, or no VOID server"
+    except ConnectionRefusedError:
+        return "nothing listens there"
+    except socket.gaierror:
+        return "there is no host of that name"
+    except (OSError, ValueError) as error:
+        return f"it can't be reached ({error})"

@@ -20,9 +20,9 @@ class ServerUnreachable(VoidError):
 
     exit_code = 2
 
-    def __init__(self, address: str, seconds: float) -> None:
+    def __init__(self, address: str, seconds: float, cause: str) -> None:
         super().__init__(
-            f"no VOID server answered at {address} within {seconds:g} s. Start one with "
+            f"no VOID server answered at {address} within {seconds:g} s: {cause}. Start one with "
             "`void serve --weights DIR`, or name the right address with --server (environment: VOID_SERVER)"
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgpack
 
-VERSION = 1
+VERSION = 2
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5690"
 CHUNK = 1 << 20
 IN_FLIGHT = 8
@@ -17,6 +17,8 @@ ATTACH_EVERY = 1.0
 SILENCE = 10.0
 
 INPUTS = ("plate", "roto", "affected", "quadmask")
+# What a job can be asked for: the plates without the object, or the quadmask alone.
+RESULTS = ("plate", "quadmask")
 ENDED = ("done", "failed", "cancelled")
 # In the order a job goes through them.
 STAGES = ("receiving", "queued", "masking", "pass1", "warping", "pass2", "finishing")

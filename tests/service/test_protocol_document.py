@@ -49,6 +49,7 @@ def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
             "inputs": {name: {"name": name, "sizes": [1]} for name in ("plate", "roto")},
             "prompt": "",
             "settings": {},
+            "result": "plate",
         },
         messages.JobSpec,
     )
@@ -67,7 +68,7 @@ def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
         ("| chunks in flight | 8 |", protocol.IN_FLIGHT == 8),
         ("| one frame (file) | 1 GiB |", protocol.MAX_FILE == 1 << 30),
         ("| frames in a job | 20,000 |", protocol.MAX_FRAMES == 20_000),
-        ("# The wire, version 1\n", protocol.VERSION == 1),
+        ("# The wire, version 2\n", protocol.VERSION == 2),
         ("Default address `tcp://127.0.0.1:5690`", protocol.DEFAULT_ADDRESS == "tcp://127.0.0.1:5690"),
         ("`attach` once a second", protocol.ATTACH_EVERY == 1.0),
         ("heard nothing for ten seconds", protocol.SILENCE == 10.0),
@@ -78,7 +79,24 @@ def test_limits_are_those_of_the_document(words: str, value: bool) -> None:
     assert value
 
 
+def test_a_job_may_ask_for_the_results_of_the_document_and_for_no_other() -> None:
+    row = re.search(r"^\| `result` \|.*$", DOCUMENT, re.MULTILINE)
+    assert row
+    assert re.findall(r'`"([a-z]+)"`', row[0]) == list(protocol.RESULTS)
+    plate = {"name": "plate", "sizes": [1]}
+    spec = {"first": 1, "last": 1, "inputs": {"plate": plate}, "prompt": "", "settings": {}}
+    for result in protocol.RESULTS:
+        assert msgspec.convert(spec | {"result": result}, messages.JobSpec).result == result
+    for wrong in (spec, spec | {"result": "quadmasks"}, spec | {"result": ""}):
+        with pytest.raises(msgspec.ValidationError, match="result"):
+            msgspec.convert(wrong, messages.JobSpec)
+
+
 def test_the_states_are_those_of_the_document() -> None:
     chain = re.search(r"receiving ─► .*", DOCUMENT)
     assert chain
     assert [*protocol.STAGES, "done"] == re.split(r" ─► ", chain[0].strip())
+    quadmask = re.search(r"A job for the quadmask goes ([^:]*):", DOCUMENT)
+    assert quadmask
+    skipped = ("pass1", "warping", "pass2")
+    assert re.findall(r"`([a-z0-9]+)`", quadmask[1]) == [s for s in (*protocol.STAGES, "done") if s not in skipped]

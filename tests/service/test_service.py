@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ import msgpack
 import numpy as np
 import pytest
 import zmq
-from void_client import protocol
+from void_client import __version__, protocol
 from void_client.client import Client, Job
 from void_client.errors import JobCancelled, JobFailed, ProtocolMismatch, Refused
 from void_client.follow import follow
 from void_client.sequences import FileSequence, FrameRange
 
 from void_server.demo.scene import Scene
-from void_server.plates.exr import read_frame
+from void_server.plates.exr import read_frame, write_frame
+from void_server.plates.frame import Frame, Part
+from void_server.plates.window import Window
 
 SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
 FRAMES = FrameRange(1001, 1006)
@@ -60,6 +63,7 @@ def test_a_job_comes_back_frame_by_frame_with_its_states_in_order(client: Client
     for number, data in frames.items():
         image = read_frame(data)
         assert image.parts[0].header["void/job"] == job_id
+        assert image.parts[0].header["void/result"] == "plate"
         assert image.parts[0].header["void/notice"] == "a stand-in for tests"
         assert image.parts[0].header["nuke/input/frame"] == str(number)
 
@@ -71,6 +75,41 @@ def test_a_job_may_be_longer_than_the_model_was_published_for(client: Client, tm
     inputs = {name: FileSequence(tmp_path, f"{name}.%04d.exr") for name in ("plate", "roto")}
     sent = Job(frames, inputs, "", SETTINGS)
     assert list(take(client, sent, client.submit(sent))) == list(frames)
+
+
+def test_a_job_for_the_quadmask_never_calls_the_engine(client: Client, shot: Path) -> None:
+    sent = replace(job(shot, "crash"), result="quadmask")  # the engine would take the worker along
+    worker = client.status()["worker_pid"]
+    states: list[dict[str, Any]] = []
+    job_id = client.submit(sent)
+    frames = take(client, sent, job_id, on_state=states.append)
+    assert [held["result"] for held in client.jobs() if held["job"] == job_id] == ["quadmask"]
+    assert client.status()["worker_pid"] == worker
+    seen = dict.fromkeys(state["state"] for state in states)
+    assert list(seen) == ["receiving", "queued", "masking", "finishing", "done"]
+    assert states[-1]["notices"] == [], "what the engine has to say is about plates"
+    assert list(frames) == list(FRAMES)
+    for number, data in frames.items():
+        image = read_frame(data)
+        assert {channel: pixels.dtype for channel, pixels in image.parts[0].channels.items()} == dict.fromkeys(
+            "RGBA", np.float32
+        )
+        said = {name: value for name, value in image.parts[0].header.items() if name.startswith("void/")}
+        assert said == {"void/job": job_id, "void/version": __version__, "void/result": "quadmask"}
+        roto = read_frame(sent.inputs["roto"].path(number))
+        here = roto.data_window.slices_in(image.data_window)
+        assert np.array_equal(image.channel("R")[here] == 0, roto.channel("A") >= 1 / 32)
+
+
+def test_a_job_for_the_quadmask_says_what_the_artist_can_mend(client: Client, shot: Path, tmp_path: Path) -> None:
+    empty = {"roto": FileSequence(tmp_path, "roto.exr")}
+    roto = Part({"displayWindow": Window(0, 0, 160, 90).box}, {"A": np.zeros((90, 160), np.float16)})
+    (tmp_path / "roto.exr").write_bytes(write_frame(Frame((roto,))))
+    sent = job(shot)
+    sent = replace(sent, inputs=sent.inputs | empty, result="quadmask")
+    with pytest.raises(JobFailed, match=r"the roto roto\.exr is empty") as caught:
+        take(client, sent, client.submit(sent))
+    assert caught.value.code == "bad_input"
 
 
 def test_release_forgets_the_job(client: Client, shot: Path) -> None:
@@ -209,8 +248,9 @@ def test_too_little_memory_is_told_with_what_to_do_and_the_next_job_runs(client:
 
 
 def test_another_version_is_told_both_numbers(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = protocol.VERSION
     monkeypatch.setattr(protocol, "VERSION", 99)
-    with pytest.raises(ProtocolMismatch, match=r"speaks protocol 1, this client 99: the server is older"):
+    with pytest.raises(ProtocolMismatch, match=rf"speaks protocol {ours}, this client 99: the server is older"):
         Client(server)
 
 
@@ -224,6 +264,7 @@ def test_another_version_is_told_both_numbers(server: str, monkeypatch: pytest.M
         ({"inputs": {"../../etc": {"name": "p", "sizes": [1]}}}, "not of this protocol"),
         ({"settings": {"sede": 1}}, "sede"),
         ({"surprise": 1}, "not of this protocol"),
+        ({"result": "mask"}, r"\$\.spec\.result"),
     ],
 )
 def test_a_job_that_makes_no_sense_is_refused_by_name(
@@ -242,13 +283,13 @@ def test_a_job_that_makes_no_sense_is_refused_by_name(
         [b""],
         [b"\xc1"],
         [msgpack.packb([1, 2])],
-        [msgpack.packb({"v": 1})],
+        [msgpack.packb({"v": protocol.VERSION})],
         [msgpack.packb({"v": "1", "type": "hello"})],
-        [msgpack.packb({"v": 1, "type": "launch"})],
-        [msgpack.packb({"v": 1, "type": "hello", "client": 7})],
-        [msgpack.packb({"v": 1, "type": "cancel", "job": "../../../etc/passwd"})],
-        [msgpack.packb({"v": 1, "type": "hello", "client": "x"}), b"payload"],
-        [msgpack.packb({"v": 1, "type": "hello", "client": "x"}), b"", b""],
+        [msgpack.packb({"v": protocol.VERSION, "type": "launch"})],
+        [msgpack.packb({"v": protocol.VERSION, "type": "hello", "client": 7})],
+        [msgpack.packb({"v": protocol.VERSION, "type": "cancel", "job": "../../../etc/passwd"})],
+        [msgpack.packb({"v": protocol.VERSION, "type": "hello", "client": "x"}), b"payload"],
+        [msgpack.packb({"v": protocol.VERSION, "type": "hello", "client": "x"}), b"", b""],
         [b"\x81" * 5000],
         [b"\x91" * 100_000],
     ],
@@ -302,9 +343,6 @@ def test_a_frame_that_arrives_damaged_fails_the_job(client: Client, shot: Path) 
 def test_frames_of_many_chunks_arrive_whole(client: Client, shot: Path, tmp_path: Path) -> None:
     """A frame of several megabytes: more pieces than may be in flight."""
     import OpenEXR
-
-    from void_server.plates.exr import write_frame
-    from void_server.plates.frame import Frame, Part
 
     noise = np.random.default_rng(0).standard_normal((1200, 2000), np.float32)
     plate = Part({"compression": OpenEXR.NO_COMPRESSION}, dict.fromkeys("RGB", noise))

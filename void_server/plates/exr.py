@@ -101,7 +101,8 @@ def write_frame(frame: Frame) -> bytes:
     """Encode a frame as scanlines, so that reading it gives every bit of every channel back.
 
     Headers, windows, parts and lossless compressions are kept; a lossy compression, which would change pixels
-    that nobody touched, becomes ZIP. Raises BadPlate when the library refuses the frame.
+    that nobody touched, becomes ZIP, which a header without one gets too. Raises BadPlate when the library refuses
+    the frame.
     """
     name = frame.name or "the frame"
     buffer = io.BytesIO()

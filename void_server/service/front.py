@@ -229,7 +229,8 @@ class Front:
             return
         self._running = job
         job.attempts += 1
-        job.notices = [self._notice] if self._notice else []
+        # The notice is about what the weights make, and a quadmask is made without them.
+        job.notices = [self._notice] if self._notice and job.spec.result == "plate" else []
         job.move("masking", steps=len(job.spec.frames))
         self._push_state(job)
         self._link.send(
@@ -241,6 +242,7 @@ class Front:
             inputs={name: given.name for name, given in job.spec.inputs.items()},
             prompt=job.spec.prompt,
             settings=job.settings.to_dict(),
+            result=job.spec.result,
         )
 
     def _from_worker(self, message: WorkerMessage) -> None:

@@ -80,6 +80,7 @@ class Job:
             "job": self.id,
             "state": self.state,
             "label": self.spec.label,
+            "result": self.spec.result,
             "step": self.step,
             "steps": self.steps,
             "first": self.spec.first,

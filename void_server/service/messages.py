@@ -17,6 +17,8 @@ FileSize = Annotated[int, Meta(ge=1, le=protocol.MAX_FILE)]
 ShortText = Annotated[str, Meta(max_length=1024)]
 InputName = Annotated[str, Meta(pattern="^(" + "|".join(protocol.INPUTS) + ")$")]
 
+ResultName = Annotated[str, Meta(pattern="^(" + "|".join(protocol.RESULTS) + ")$")]
+
 
 class RefusedMessage(Exception):
     """A message that is turned down; `code` as in docs/protocol.md."""
@@ -41,6 +43,7 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
     inputs: dict[InputName, Input]
     prompt: Annotated[str, Meta(max_length=10_000)]
     settings: dict[str, Any]
+    result: ResultName
     label: ShortText = ""
 
     @property

@@ -29,7 +29,7 @@ from void_server.plates.exr import write_frame
 from void_server.plates.frame import BadPlate, Frame
 from void_server.plates.stream import ordered_map
 from void_server.settings import ShotSettings
-from void_server.shot import AHEAD, THREADS, Mattes, remove_object
+from void_server.shot import AHEAD, THREADS, Mattes, build_quadmasks, remove_object
 
 from .folder import input_file, result_file
 from .link import Message, Pipe, messages
@@ -96,7 +96,7 @@ def run_job(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancell
     job = command["job"]
     try:
         cancellations.check(job)
-        _remove(engine, command, pipe, cancellations)
+        _make(engine, command, pipe, cancellations)
         pipe.send("done", job=job)
     except JobCancelled:
         pipe.send("cancelled", job=job)
@@ -110,7 +110,8 @@ def run_job(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancell
         pipe.send("failed", job=job, code="internal", message=message)
 
 
-def _remove(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
+def _make(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
+    """The job's frames, of either kind, written and reported one by one."""
     folder = Path(command["folder"])
     settings = ShotSettings.from_dict(command["settings"])
     numbers = range(command["first"], command["last"] + 1)
@@ -120,7 +121,11 @@ def _remove(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancell
     }
     plate = footage.pop("plate")
     reporter = Reporter(command["job"], settings, pipe, cancellations)
-    frames = remove_object(plate, Mattes(**footage), settings, engine, reporter, prompt=command["prompt"])
+    mattes = Mattes(**footage)
+    if command["result"] == "quadmask":
+        frames = build_quadmasks(plate, mattes, reporter)
+    else:
+        frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"])
     encode = functools.partial(_encode, _metadata(command, engine))
     for number, data in zip(numbers, ordered_map(encode, frames, threads=THREADS, ahead=AHEAD), strict=True):
         write_atomically(result_file(folder, number), data)
@@ -128,10 +133,11 @@ def _remove(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancell
 
 
 def _metadata(command: Message, engine: Engine) -> dict[str, Any]:
-    """What every frame of the result says of itself."""
-    facts = {
-        "void/job": command["job"],
-        "void/version": __version__,
+    """What every frame of the result says of itself; a quadmask owes nothing to engine, seed or prompt."""
+    facts = {"void/job": command["job"], "void/version": __version__, "void/result": command["result"]}
+    if command["result"] == "quadmask":
+        return facts
+    facts |= {
         "void/engine": engine.name,
         "void/seed": str(command["settings"]["seed"]),
         "void/prompt": command["prompt"],
