@@ -17,8 +17,9 @@ from void_server.model import OutOfMemory
 class Dimmer:
     """Returns the clip at half its level.
 
-    Prompt `slow`: 200 steps of 50 ms first. `crash`: the process dies; `crash once FILE`: if there is no such file yet.
-    `defect`: an exception that nobody expects. `memory`: there is too little.
+    Prompt `slow`: 200 steps of 50 ms first. `until FILE`: steps until there is one. `crash`: the process dies; `crash
+    once FILE`: if there is no such file yet. `defect`: an exception that nobody expects. `memory`: there is too
+    little.
     """
 
     name = "dimmer"
@@ -37,6 +38,10 @@ class Dimmer:
             raise ZeroDivisionError("on purpose")
         if request.prompt == "memory":
             raise OutOfMemory("pass 1 ran out of memory; take a smaller window")
+        if request.prompt.startswith("until "):
+            while not Path(request.prompt[6:]).exists():
+                time.sleep(0.05)
+                request.progress.step("pass1", 1, 200)
         if request.prompt == "slow":
             for step in range(200):
                 time.sleep(0.05)

@@ -1,0 +1,170 @@
+"""A bake: what one node asked for, recorded on disk so that whoever comes after a crash can take it up.
+
+    v003/job.json               what was asked for; as long as it is there, the bake is not finished
+    v003/inputs/plate.1001.exr  what was rendered for it
+    v003/plate.1001.exr         the result as it comes in
+    v003/manifest.json          how it was made
+
+A stereo bake has a folder for each view in `inputs` and in the result. Submitting is idempotent by the job's id, so
+carrying out a bake anew goes on where it was, if the server still has the job, and starts over if it has not.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .client import Client, Job, Message
+from .delivery import MANIFEST, Delivery, write_atomically
+from .errors import BadInput, JobCancelled, JobFailed, Refused
+from .follow import follow
+from .sequences import FileSequence, FrameRange
+
+RECORD = "job.json"
+INPUTS = "inputs"
+
+
+@dataclass(frozen=True)
+class Bake:
+    """The jobs of one result: `ids` by view. `inputs` names what was rendered. `facts` go into the manifest."""
+
+    folder: Path
+    ids: dict[str, str]
+    frames: FrameRange
+    inputs: tuple[str, ...]
+    result: str
+    prompt: str
+    settings: dict[str, Any]
+    label: str
+    facts: dict[str, Any]
+
+    @classmethod
+    def new(cls, folder: Path, views: list[str], **described: Any) -> Bake:
+        """A bake of these views with fresh job ids."""
+        return cls(folder=folder, ids={view: uuid.uuid4().hex for view in views}, **described)
+
+    @classmethod
+    def read(cls, folder: Path) -> Bake:
+        """The bake that a folder's record describes. Raises BadInput."""
+        path = folder / RECORD
+        try:
+            fields = json.loads(path.read_text("utf-8"))
+            first, last = fields.pop("frames")
+            inputs = tuple(fields.pop("inputs"))
+            return cls(folder=folder, frames=FrameRange(first, last), inputs=inputs, **fields)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise BadInput(f"{path} can't be read as a bake ({error}): move that folder away and bake again") from error
+
+    def write(self) -> None:
+        """Record the bake in its folder."""
+        fields = {
+            "ids": self.ids,
+            "frames": [self.frames.first, self.frames.last],
+            "inputs": list(self.inputs),
+            "result": self.result,
+            "prompt": self.prompt,
+            "settings": self.settings,
+            "label": self.label,
+            "facts": self.facts,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / RECORD, (json.dumps(fields, indent=2) + "\n").encode())
+
+    def discard(self) -> None:
+        """Remove all of it, for a bake that has ended without a result."""
+        (self.folder / RECORD).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def input(self, name: str, view: str) -> FileSequence:
+        """Where one view of one input is rendered to."""
+        return FileSequence(self._of_view(self.folder / INPUTS, view), f"{name}.%04d.exr")
+
+    def output(self, view: str) -> FileSequence:
+        """Where one view of the result goes."""
+        return FileSequence(self._of_view(self.folder, view), f"{self.result}.%04d.exr")
+
+    def _of_view(self, folder: Path, view: str) -> Path:
+        return folder / view if len(self.ids) > 1 else folder
+
+    def job(self, view: str) -> Job:
+        """One view as a job for the server."""
+        return Job(
+            frames=self.frames,
+            inputs={name: self.input(name, view) for name in self.inputs},
+            prompt=self.prompt,
+            settings=self.settings,
+            label=self.label,
+            result=self.result,
+        )
+
+
+def carry_out(
+    bake: Bake,
+    address: str,
+    *,
+    on_state: Callable[[str, Message], None] = lambda view, state: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Send a bake, or take it up, and stay until its result is whole.
+
+    `on_state(view, state)` hears of every change; `cancelled` is asked several times a second. A bake that failed or
+    was cancelled is removed from disk; one whose server is lost stays and can be carried out again. Raises the errors
+    of void_client.
+    """
+    try:
+        for view in bake.ids:
+            if not (bake.output(view).folder / MANIFEST).exists():
+                _carry_out_view(bake, view, address, on_state, cancelled)
+    except (JobFailed, JobCancelled, Refused):
+        bake.discard()
+        raise
+    shutil.rmtree(bake.folder / INPUTS, ignore_errors=True)
+    (bake.folder / RECORD).unlink()
+
+
+def _carry_out_view(
+    bake: Bake,
+    view: str,
+    address: str,
+    on_state: Callable[[str, Message], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    job, job_id = bake.job(view), bake.ids[view]
+    delivery = Delivery(bake.output(view), bake.frames, overwrite=True)
+    with Client(address) as client:
+        client.submit(job, job_id)
+        try:
+            state = follow(
+                client,
+                job_id,
+                inputs=job.inputs,
+                on_frame=delivery.write,
+                on_state=lambda message: on_state(view, message),
+                cancelled=cancelled,
+            )
+        except (JobFailed, JobCancelled):
+            client.release(job_id)
+            raise
+        delivery.finish(
+            {
+                **bake.facts,
+                "first": bake.frames.first,
+                "last": bake.frames.last,
+                "views": list(bake.ids),
+                "view": view,
+                "prompt": bake.prompt,
+                "settings": bake.settings,
+                "result": bake.result,
+                "job": job_id,
+                "void": __version__,
+                "engine": client.status()["engine"],
+                "notices": state["notices"],
+            }
+        )
+        client.release(job_id)

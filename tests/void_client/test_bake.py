@@ -1,0 +1,158 @@
+"""Bakes against a real server: recorded on disk, taken up after anything dies, gone when cancelled."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import Server
+from void_client.bake import RECORD, Bake, carry_out
+from void_client.client import Client
+from void_client.errors import BadInput, JobCancelled, JobFailed, ServerLost
+from void_client.sequences import FrameRange
+
+SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
+
+
+@pytest.fixture
+def killable() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.stop()
+
+
+def new_bake(folder: Path, shot: Path, views: tuple[str, ...] = ("main",), prompt: str = "") -> Bake:
+    """A recorded bake whose inputs have been rendered."""
+    bake = Bake.new(
+        folder,
+        list(views),
+        frames=FrameRange(1001, 1006),
+        inputs=("plate", "roto"),
+        result="plate",
+        prompt=prompt,
+        settings=SETTINGS,
+        label="a test",
+        facts={"node": "VOID1"},
+    )
+    for view in views:
+        for name in bake.inputs:
+            target = bake.input(name, view)
+            target.folder.mkdir(parents=True, exist_ok=True)
+            for frame in bake.frames:
+                shutil.copy(shot / f"{name}.{frame}.exr", target.path(frame))
+    bake.write()
+    return bake
+
+
+def until_pass1(happened: threading.Event):
+    return lambda view, state: happened.set() if state["state"] == "pass1" else None
+
+
+def test_the_record_is_read_as_it_was_written(tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot, ("left", "right"), 'ein Würfel \\ "x"')
+    assert Bake.read(tmp_path / "v001") == bake
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"frames": [1]}', '{"frames": [1, 2], "inputs": [], "new": 1}'])
+def test_a_damaged_record_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / RECORD).write_text(text)
+    with pytest.raises(BadInput, match=r"job\.json can't be read as a bake"):
+        Bake.read(tmp_path)
+
+
+def test_a_whole_result_leaves_frames_and_manifest_and_nothing_else(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot)
+    carry_out(bake, server)
+    names = {path.name for path in (tmp_path / "v001").iterdir()}
+    assert names == {"manifest.json", *(f"plate.{frame}.exr" for frame in range(1001, 1007))}
+    manifest = json.loads((tmp_path / "v001" / "manifest.json").read_text())
+    assert manifest["job"] == bake.ids["main"]
+    assert manifest["node"] == "VOID1"
+    with Client(server) as client:
+        assert bake.ids["main"] not in [job["job"] for job in client.jobs()], "the server was told that it may forget"
+
+
+def test_each_view_is_a_job_with_a_folder_of_its_own(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot, ("left", "right"))
+    seen = []
+    carry_out(bake, server, on_state=lambda view, state: seen.append(view))
+    assert list(dict.fromkeys(seen)) == ["left", "right"]
+    for view in ("left", "right"):
+        assert (tmp_path / "v001" / view / "plate.1006.exr").is_file()
+        assert json.loads((tmp_path / "v001" / view / "manifest.json").read_text())["view"] == view
+
+
+def test_a_bake_whose_server_is_killed_is_carried_out_by_the_next_one(
+    killable: Server, tmp_path: Path, shot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("void_client.protocol.SILENCE", 2.0)
+    bake = new_bake(tmp_path / "v001", shot, prompt=f"until {tmp_path / 'go'}")
+    in_pass1 = threading.Event()
+
+    def kill() -> None:
+        in_pass1.wait(30)
+        killable.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(ServerLost):
+        carry_out(bake, killable.address, on_state=until_pass1(in_pass1))
+    killer.join()
+    killable.start()
+    (tmp_path / "go").touch()
+    carry_out(Bake.read(tmp_path / "v001"), killable.address)
+    assert len(list((tmp_path / "v001").glob("plate.*.exr"))) == 6
+
+
+def test_a_bake_whose_client_is_killed_goes_on_and_is_taken_up(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot, prompt=f"until {tmp_path / 'go'}")
+    code = (
+        "import sys; from pathlib import Path; from void_client.bake import Bake, carry_out\n"
+        "carry_out(Bake.read(Path(sys.argv[1])), sys.argv[2],"
+        " on_state=lambda view, state: print(state['state'], flush=True))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "v001"), server]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert any("pass1" in line for line in process.stdout)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    states: list[str] = []
+
+    def let_go(view: str, state: dict) -> None:
+        states.append(state["state"])
+        (tmp_path / "go").touch()
+
+    carry_out(bake, server, on_state=let_go)
+    assert states[0] == "pass1", "it went on while nobody followed, and did not start again"
+    assert len(list((tmp_path / "v001").glob("plate.*.exr"))) == 6
+
+
+def test_a_cancelled_bake_leaves_nothing_behind(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot, prompt="slow")
+    in_pass1 = threading.Event()
+    with pytest.raises(JobCancelled):
+        carry_out(bake, server, on_state=until_pass1(in_pass1), cancelled=in_pass1.is_set)
+    assert not (tmp_path / "v001").exists()
+
+
+def test_a_failed_bake_leaves_nothing_behind_and_says_why(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot, prompt="memory")
+    with pytest.raises(JobFailed, match="smaller window"):
+        carry_out(bake, server)
+    assert not (tmp_path / "v001").exists()
+
+
+def test_a_result_cut_short_on_disk_is_fetched_anew(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot)
+    (tmp_path / "v001" / "plate.1001.exr").write_bytes(b"half a frame of a client that died")
+    carry_out(bake, server)
+    assert (tmp_path / "v001" / "plate.1001.exr").stat().st_size > 1000
