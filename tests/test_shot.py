@@ -219,7 +219,7 @@ def test_a_quadmask_with_nothing_to_remove_is_refused(tmp_path: Path) -> None:
 def test_a_quadmask_that_was_filtered_is_refused_with_its_place(tmp_path: Path) -> None:
     plate, _ = write_flat_shot(tmp_path)
     quadmask = write_flat_quadmask(tmp_path, 0)
-    rewrite(quadmask.paths[3], lambda channels: channels["R"][4:5, 7:8].fill(0.6))
+    rewrite(quadmask.paths[3], lambda channels: channels["R"][3:6, 6:9].fill(0.6))
     refuse(plate, Mattes(quadmask=quadmask), BadMask, "frame 3 of q.####.exr", "0.6", "x 7, y 4")
 
 
