@@ -22,7 +22,7 @@ from typing import Any
 from . import __version__
 from .client import Client, Job, Message
 from .delivery import MANIFEST, Delivery, write_atomically
-from .errors import BadInput, JobCancelled, JobFailed, Refused
+from .errors import BadInput, JobCancelled, JobFailed, VoidError
 from .follow import follow
 from .sequences import FileSequence, FrameRange
 
@@ -92,6 +92,10 @@ class Bake:
     def _of_view(self, folder: Path, view: str) -> Path:
         return folder / view if len(self.ids) > 1 else folder
 
+    def whole(self, view: str) -> bool:
+        """Whether one view of the result is all there."""
+        return (self.output(view).folder / MANIFEST).exists()
+
     def job(self, view: str) -> Job:
         """One view as a job for the server."""
         return Job(
@@ -114,18 +118,21 @@ def carry_out(
     """Send a bake, or take it up, and stay until its result is whole.
 
     `on_state(view, state)` hears of every change; `cancelled` is asked several times a second. A bake that failed or
-    was cancelled is removed from disk; one whose server is lost stays and can be carried out again. Raises the errors
-    of void_client.
+    was cancelled is removed from disk; one whose server is lost stays and can be carried out again. Several may
+    carry out one bake at a time. Raises the errors of void_client.
     """
     try:
         for view in bake.ids:
-            if not (bake.output(view).folder / MANIFEST).exists():
+            if not bake.whole(view):
                 _carry_out_view(bake, view, address, on_state, cancelled)
-    except (JobFailed, JobCancelled, Refused):
+    except (JobFailed, JobCancelled):
         bake.discard()
         raise
     shutil.rmtree(bake.folder / INPUTS, ignore_errors=True)
-    (bake.folder / RECORD).unlink()
+    for view in bake.ids:
+        for left in bake.output(view).folder.glob("*.tmp"):  # of one that was killed while it wrote
+            left.unlink(missing_ok=True)
+    (bake.folder / RECORD).unlink(missing_ok=True)
 
 
 def _carry_out_view(
@@ -148,23 +155,30 @@ def _carry_out_view(
                 on_state=lambda message: on_state(view, message),
                 cancelled=cancelled,
             )
+            delivery.finish(_manifest(bake, view, client.status()["engine"], state["notices"]))
         except (JobFailed, JobCancelled):
             client.release(job_id)
             raise
-        delivery.finish(
-            {
-                **bake.facts,
-                "first": bake.frames.first,
-                "last": bake.frames.last,
-                "views": list(bake.ids),
-                "view": view,
-                "prompt": bake.prompt,
-                "settings": bake.settings,
-                "result": bake.result,
-                "job": job_id,
-                "void": __version__,
-                "engine": client.status()["engine"],
-                "notices": state["notices"],
-            }
-        )
+        except (VoidError, OSError):
+            if bake.whole(view):
+                return  # another that followed this bake was faster, and the server has forgotten the job
+            raise
         client.release(job_id)
+
+
+def _manifest(bake: Bake, view: str, engine: str, notices: list[str]) -> dict[str, Any]:
+    """How one view of the result was made."""
+    return {
+        **bake.facts,
+        "first": bake.frames.first,
+        "last": bake.frames.last,
+        "views": list(bake.ids),
+        "view": view,
+        "prompt": bake.prompt,
+        "settings": bake.settings,
+        "result": bake.result,
+        "job": bake.ids[view],
+        "void": __version__,
+        "engine": engine,
+        "notices": notices,
+    }

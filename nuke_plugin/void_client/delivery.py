@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ MANIFEST = "manifest.json"
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `path` by a temporary file beside it and a rename, so that no reader ever sees half of it."""
-    temporary = path.with_name(path.name + ".tmp")
+    # A name of its own: two that follow one job write the same frames.
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()

@@ -154,5 +154,37 @@ def test_a_failed_bake_leaves_nothing_behind_and_says_why(server: str, tmp_path:
 def test_a_result_cut_short_on_disk_is_fetched_anew(server: str, tmp_path: Path, shot: Path) -> None:
     bake = new_bake(tmp_path / "v001", shot)
     (tmp_path / "v001" / "plate.1001.exr").write_bytes(b"half a frame of a client that died")
+    (tmp_path / "v001" / "plate.1002.exr.0a1b2c3d.tmp").write_bytes(b"and what it was writing")
     carry_out(bake, server)
+    assert not list((tmp_path / "v001").glob("*.tmp"))
     assert (tmp_path / "v001" / "plate.1001.exr").stat().st_size > 1000
+
+
+def test_of_two_that_follow_the_slower_one_finds_it_done(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = new_bake(tmp_path / "v001", shot, prompt=f"until {tmp_path / 'go'}")
+    both_see_it = threading.Barrier(3)
+    errors: list[BaseException] = []
+
+    def follow() -> None:
+        seen = threading.Event()
+
+        def on_state(view: str, state: dict) -> None:
+            if state["state"] == "pass1" and not seen.is_set():
+                seen.set()
+                both_see_it.wait(30)
+
+        try:
+            carry_out(bake, server, on_state=on_state)
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=follow) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    both_see_it.wait(30)
+    (tmp_path / "go").touch()
+    for thread in threads:
+        thread.join(30)
+    assert not errors
+    assert len(list((tmp_path / "v001").glob("plate.*.exr"))) == 6
+    assert (tmp_path / "v001" / "manifest.json").exists()
