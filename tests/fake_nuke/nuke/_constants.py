@@ -1,0 +1,47 @@
+"""Nuke's numbers and names; only those a plugin has use for."""
+
+from __future__ import annotations
+
+# Knob flags, as DDImage/Knob.h has them.
+DISABLED = 0x80
+_HIDDEN = 0x100
+DO_NOT_WRITE = 0x200
+INVISIBLE = 0x400
+STARTLINE = 0x1000
+ENDLINE = 0x2000
+ALWAYS_SAVE = 0x20000
+NO_UNDO = 0x80000
+KNOB_CHANGED_RECURSIVE = 0x8000000
+READ_ONLY = 0x10000000
+NO_MULTIVIEW = 0x40000000
+NO_ANIMATION = 0x4000000
+
+# Masks of Node.dependencies and Node.dependent.
+EXPRESSIONS = 1
+HIDDEN_INPUTS = 2
+INPUTS = 4
+LINKINPUTS = 8
+
+# Flags of Node.writeKnobs.
+TO_SCRIPT = 1
+WRITE_ALL = 2
+TO_VALUE = 4
+WRITE_NON_DEFAULT_ONLY = 8
+WRITE_USER_KNOB_DEFS = 16
+
+# Kinds of Tab_Knob.
+TABKNOB = 0
+TABBEGINGROUP = 1
+TABBEGINCLOSEDGROUP = 2
+TABENDGROUP = -1
+
+NUKE_VERSION_MAJOR = 14
+NUKE_VERSION_MINOR = 0
+NUKE_VERSION_RELEASE = 5
+NUKE_VERSION_STRING = "14.0v5"
+NUKE_VERSION_PHASE = ""
+NUKE_VERSION_DATE = "Mar  1 2023"
+EXE_PATH = "/usr/local/Nuke14.0v5/Nuke14.0"
+THREADS = 2
+NUM_CPUS = 2
+VIEW_NAMES = "input/view_names"
