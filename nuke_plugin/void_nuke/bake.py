@@ -1,0 +1,118 @@
+"""A bake from button to result. `Baking.run` is the whole of it, read from top to bottom.
+
+In the GUI it runs in a thread of its own, which talks to the server and comes back to the main thread for everything
+that is Nuke's; in a terminal it runs where it is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nuke
+from void_client.bake import Bake, carry_out
+from void_client.client import Message
+from void_client.errors import BadInput, ServerUnreachable
+
+from . import server
+from .fingerprint import difference
+from .inputs import render_inputs
+from .node import by_identity, set_status, unrecorded
+from .result import show_quadmask, show_version
+from .snapshot import Snapshot, take
+from .talk import Talk, percent, stage_in_words
+from .versions import Versions, read_version
+
+
+@dataclass(frozen=True)
+class Baking:
+    """What is to be baked: a node as it is, or an unfinished bake that is taken up.
+
+    `serve` is the command that starts a server; `may_start` whether it may be used without asking.
+    """
+
+    identity: str
+    address: str
+    talk: Talk
+    serve: list[str]
+    unfinished: Bake | None = None
+    result: str = "plate"
+    may_start: bool = False
+
+    def run(self) -> Path:
+        """Bake, and return the folder of the result. Raises the errors of void_client."""
+        self._need_server()
+        bake = self.unfinished or self.talk.on_main(self._render)
+        carry_out(bake, self.address, on_state=self._on_state, cancelled=self.talk.cancelled)
+        self.talk.on_main(lambda: self._show(bake))
+        return bake.folder
+
+    def _need_server(self) -> None:
+        """Find the server, or offer to start one. Raises ServerUnreachable, BadInput, JobCancelled."""
+        self.talk.progress(f"looking for the server at {self.address}", 0)
+        try:
+            server.ask_status(self.address)
+        except ServerUnreachable as error:
+            question = f"{error}\n\nStart one here now?\n\n{' '.join(self.serve)}"
+            if not (self.may_start or self.talk.ask(question)):
+                raise
+            server.wait_until_ready(
+                self.address,
+                server.start(self.serve),
+                waiting=lambda seconds: self.talk.progress(f"the server loads its weights ({seconds:.0f} s)", 0),
+                cancelled=self.talk.cancelled,
+            )
+
+    def _render(self) -> Bake:
+        """Render the inputs into the next version's folder. On the main thread.
+
+        The snapshot is of this moment, not of the button's: waiting for a server may have taken minutes.
+        """
+        node = by_identity(self.identity)
+        if node is None:
+            raise BadInput("the VOID node is not in this script any more: nothing was baked")
+        snapshot = take(node)
+        set_status(node, "rendering its inputs")
+        bake = Bake.new(
+            Versions(snapshot.root, snapshot.identity).reserve(self.result),
+            list(snapshot.views),
+            frames=snapshot.frames,
+            inputs=snapshot.inputs,
+            result=self.result,
+            prompt=snapshot.prompt,
+            settings=snapshot.settings,
+            label=snapshot.label,
+            facts=snapshot.facts,
+        )
+        try:
+            render_inputs(node, snapshot, bake)
+            bake.write()
+        except BaseException:
+            bake.discard()
+            raise
+        with unrecorded():
+            node["void_job"].setValue(next(iter(bake.ids.values())))
+        return bake
+
+    def _on_state(self, view: str, state: Message) -> None:
+        self.talk.progress(stage_in_words(state), percent(state))
+
+    def _show(self, bake: Bake) -> None:
+        """Put the result into the comp, if its node is still there. On the main thread."""
+        node = by_identity(self.identity)
+        version = read_version(bake.folder)
+        if node is None or version is None:
+            nuke.tprint(f"VOID: {bake.folder.name} is finished in {bake.folder}; its node is not in this script")
+        elif bake.result == "quadmask":
+            show_quadmask(node, version)
+        else:
+            show_version(node, version)
+
+
+def unfinished_like(snapshot: Snapshot, result: str) -> tuple[Bake | None, str]:
+    """The node's last unfinished bake of that kind, and why it is not what is asked for now (empty: it is)."""
+    for folder in reversed(Versions(snapshot.root, snapshot.identity).unfinished()):
+        bake = Bake.read(folder)
+        if bake.result == result:
+            return bake, difference(bake.facts["fingerprint"], snapshot.facts["fingerprint"])
+    return None, ""

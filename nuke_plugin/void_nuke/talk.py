@@ -1,0 +1,127 @@
+"""Speaking with whoever waits for a bake: an artist before a panel, or a terminal."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import nuke
+from void_client.client import Message
+from void_client.protocol import STAGES
+
+T = TypeVar("T")
+
+IN_WORDS = {
+    "receiving": "sending frames",
+    "queued": "waiting for its turn",
+    "masking": "building the quadmask",
+    "pass1": "pass 1",
+    "warping": "warping noise",
+    "pass2": "pass 2",
+    "finishing": "compositing",
+}
+# How much of a bake lies behind when a stage begins, in percent; passes take nearly all of it.
+BEGINS = dict(zip(STAGES, (0, 3, 4, 8, 35, 38, 94)))
+BEGINS["done"] = 100
+
+
+class Talk(Protocol):
+    """What a bake needs of its surroundings. All but `on_main` may be called from any thread."""
+
+    def on_main(self, call: Callable[[], T]) -> T:
+        """Run on Nuke's main thread and return what it returns, or raise what it raises."""
+
+    def ask(self, question: str) -> bool:
+        """A question with yes or no."""
+
+    def progress(self, text: str, percent: int) -> None:
+        """How far the bake is."""
+
+    def cancelled(self) -> bool:
+        """Whether it is to stop."""
+
+
+def stage_in_words(state: Message) -> str:
+    """A job's state as an artist reads it: stage, step and time left."""
+    text = IN_WORDS.get(str(state["state"]), str(state["state"]))
+    if state["steps"]:
+        text += f", step {state['step']} of {state['steps']}"
+    if state["eta"] is not None:
+        text += f", about {duration(state['eta'])} left"
+    return text
+
+
+def percent(state: Message) -> int:
+    """How much of a bake is done, roughly."""
+    stage = state["state"]
+    if stage not in STAGES:
+        return 100
+    following = [*STAGES, "done"][STAGES.index(stage) + 1]
+    share = state["step"] / state["steps"] if state["steps"] else 0.0
+    return int(BEGINS[stage] + share * (BEGINS[following] - BEGINS[stage]))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as an artist reads them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class Panel:
+    """An artist's Nuke: progress in its own window, everything by way of the main thread."""
+
+    def __init__(self, title: str, *, quiet: bool = False) -> None:
+        """`quiet`: nothing pops up but the progress, as when a script is opened."""
+        self.quiet = quiet
+        self._title = title
+        self._task: nuke.ProgressTask | None = None
+        self._shown = ("", -1)
+        self._cancel = threading.Event()
+
+    def on_main(self, call: Callable[[], T]) -> T:
+        """Post to the main thread and wait. The result comes by a queue: Nuke's own way of waiting swallows errors."""
+        done: queue.Queue[tuple[bool, Any]] = queue.Queue(1)
+
+        def perform() -> None:
+            try:
+                done.put((True, call()))
+            except BaseException as error:  # noqa: BLE001  raised again where it was asked for
+                done.put((False, error))
+
+        nuke.executeInMainThread(perform)
+        succeeded, outcome = done.get()
+        if not succeeded:
+            raise outcome
+        result: T = outcome
+        return result
+
+    def ask(self, question: str) -> bool:
+        return not self.quiet and self.on_main(lambda: bool(nuke.ask(question)))
+
+    def progress(self, text: str, percent: int) -> None:
+        """Show it soon; nobody waits for it."""
+        nuke.executeInMainThread(self._show, args=(text, percent))
+
+    def _show(self, text: str, percent: int) -> None:
+        if self._task is None:
+            self._task = nuke.ProgressTask(self._title)
+        if (text, percent) != self._shown:
+            self._task.setMessage(text)
+            self._task.setProgress(percent)
+            self._shown = (text, percent)
+        if self._task.isCancelled():
+            self._cancel.set()
+
+    def close(self) -> None:
+        """Take the progress window away, on the main thread: it goes with the task."""
+        self._task = None
+
+    def cancel(self) -> None:
+        """Stop the bake, from the node's Cancel button."""
+        self._cancel.set()
+
+    def cancelled(self) -> bool:
+        return self._cancel.is_set()
