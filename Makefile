@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all lint format clean
+.PHONY: demo test test-all plugin lint format clean
 
 demo: $(READY)
 	$(BIN)/void demo --out demo_out
@@ -14,6 +14,9 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/pytest
+
+plugin: $(READY)
+	$(BIN)/python -m tools.plugin_zip
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -26,7 +29,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv demo_out
+	rm -rf .venv demo_out dist/void-nuke-*.zip
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the server needs Python 3.11 or later: make PYTHON=python3.11 ...")'
