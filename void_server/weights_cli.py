@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from void_server.sam2_weights import SUBFOLDER, Size, list_files
+
 if TYPE_CHECKING:
+    from void_server.model.hub import RemoteFile
     from void_server.model.plan import Plan
 
 app = typer.Typer(no_args_is_help=True, help="Weights: what the server computes with.")
@@ -55,8 +58,13 @@ class Meter:
 @app.command()
 def fetch(
     folder: Folder,
+    size: Annotated[Size | None, typer.Argument(help="Of SAM 2, with --sam2; large where left out.")] = None,
     revision: Annotated[str | None, typer.Option(help="Of VOID's own weights: a branch, tag or commit.")] = None,
     base_revision: Annotated[str | None, typer.Option(help="Of the base model: a branch, tag or commit.")] = None,
+    sam2: Annotated[
+        bool, typer.Option("--sam2", help="Fetch SAM 2 instead, into FOLDER/sam2: it carries a roto between keyframes.")
+    ] = False,
+    sam2_revision: Annotated[str | None, typer.Option(help="Of SAM 2: a branch, tag or commit.")] = None,
 ) -> None:
     """Download the weights, or what is missing of them; an interrupted download goes on where it broke off.
 
@@ -65,31 +73,57 @@ def fetch(
     from .model import hub
 
     with reported():
-        files = hub.list_files(revision=revision, base_revision=base_revision)
-        absent = hub.missing(folder, files, Meter())
-        needed = hub.bytes_to_come(folder, absent)
-        if absent:
-            typer.echo(f"void: {len(absent)} of {len(files)} files, {_size(needed)}, are to come", err=True)
-        hub.refuse_full_disk(folder, needed)
-        hub.fetch(folder, absent, Meter())
-    typer.echo(f"{folder}: {len(files)} files, {_size(sum(file.size for file in files))}, whole")
+        if sam2:
+            _fetch(folder / SUBFOLDER, list_files(size or "large", sam2_revision), _how_to_serve(folder))
+        elif size:
+            raise ValueError(f"{size} is a size of SAM 2: give --sam2 too, or leave the size out")
+        else:
+            _fetch(folder, hub.list_files(revision=revision, base_revision=base_revision))
+
+
+def _fetch(folder: Path, files: Sequence[RemoteFile], hint: str = "") -> None:
+    from .model import hub
+
+    absent = hub.missing(folder, files, Meter())
+    needed = hub.bytes_to_come(folder, absent)
+    if absent:
+        typer.echo(f"void: {len(absent)} of {len(files)} files, {_size(needed)}, are to come", err=True)
+    hub.refuse_full_disk(folder, needed)
+    hub.fetch(folder, absent, Meter())
+    typer.echo(f"{folder}: {len(files)} files, {_size(sum(file.size for file in files))}, whole{hint}")
+
+
+def _how_to_serve(folder: Path) -> str:
+    return f"; `void serve --sam2 {folder / SUBFOLDER}` uses it"
 
 
 @app.command()
 def verify(folder: Folder, as_json: AsJson = False) -> None:
-    """Say whether the weights are whole and fit each other: hashes, lengths, names and shapes."""
+    """Say whether the weights are whole and fit each other: hashes, lengths, names and shapes.
+
+    FOLDER/sam2 is checked too, if it is there.
+    """
+    from . import sam2_weights
     from .model import verify as checks
     from .model.weights import HASHES
 
-    hashed = (folder / HASHES).is_file()
-    if folder.is_dir() and not hashed:
-        typer.echo(f"void: {folder} has no {HASHES}, as `void weights fetch` writes: hashes are not checked", err=True)
-    problems = checks.verify(folder, Meter())
+    alone = sam2_weights.is_sam2(folder)
+    parts = {folder: sam2_weights.verify if alone else checks.verify}
+    if (folder / SUBFOLDER).is_dir() and not alone:
+        parts[folder / SUBFOLDER] = sam2_weights.verify
+    problems, hashed = [], {part: (part / HASHES).is_file() for part in parts}
+    for part, check in parts.items():
+        if part.is_dir() and not hashed[part]:
+            typer.echo(
+                f"void: {part} has no {HASHES}, as `void weights fetch` writes: hashes are not checked", err=True
+            )
+        found = check(part, Meter())
+        problems += found
+        if not found and not as_json:
+            typer.echo(f"{part}: whole{'' if hashed[part] else ', as far as can be told without hashes'}")
     if as_json:
         listed = [{"file": str(problem.file), "problem": problem.what} for problem in problems]
-        typer.echo(json.dumps({"whole": not problems, "hashed": hashed, "problems": listed}))
-    elif not problems:
-        typer.echo(f"{folder}: whole{'' if hashed else ', as far as can be told without hashes'}")
+        typer.echo(json.dumps({"whole": not problems, "hashed": all(hashed.values()), "problems": listed}))
     for problem in problems:
         typer.echo(f"void: {problem.file}: {problem.what}", err=True)
     if problems:
@@ -158,10 +192,19 @@ def _size(count: int) -> str:
 def tiny(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+    sam2: Annotated[
+        bool, typer.Option("--sam2", help="Write a SAM 2 instead, 4 MB, into FOLDER/sam2, whatever else is there.")
+    ] = False,
 ) -> None:
     """Write small random weights in the real layout, to try the workflow. They are untrained: the fill is noise."""
-    from .training.tiny import write_random_weights
-
     with reported():
-        write_random_weights(folder, seed)
-    typer.echo(f"{folder}: untrained weights: the fill is noise")
+        if sam2:
+            from .training.tiny_sam2 import write_random_sam2
+
+            write_random_sam2(folder / SUBFOLDER, seed)
+            typer.echo(f"{folder / SUBFOLDER}: an untrained SAM 2: its masks mean nothing{_how_to_serve(folder)}")
+        else:
+            from .training.tiny import write_random_weights
+
+            write_random_weights(folder, seed)
+            typer.echo(f"{folder}: untrained weights: the fill is noise")

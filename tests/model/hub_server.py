@@ -12,6 +12,9 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote
 
+import pytest
+from huggingface_hub import constants
+
 LARGE = ".safetensors"  # what the hub keeps in LFS, with a sha256
 
 
@@ -54,6 +57,8 @@ class Handler(BaseHTTPRequestHandler):
         elif path.startswith("api/models/"):
             owner, name = path.split("/")[2:4]
             self.answer(200, json.dumps(self.hub.listing(f"{owner}/{name}")).encode())
+        elif "/resolve/" not in path:
+            self.answer(404, b"{}")  # the client asks for more than files once a day, and does without
         else:
             owner, name, resolve, revision, *parts = path.split("/")
             assert resolve == "resolve"
@@ -83,6 +88,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[:send])
+
+
+def ask_only(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the client of this process, which read HF_ENDPOINT when it was imported, at `hub`; in small pieces."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 4096)
 
 
 @contextmanager

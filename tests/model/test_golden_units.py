@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import CogVideoXDDIMScheduler, DDIMScheduler
 
+from void_server.masks.model_size import shrink_quadmask
 from void_server.model import PassSettings, VoidModel
 from void_server.model.clip import padded_frame_indices, padded_length
 from void_server.model.conditioning import prepare_mask, prepare_video, quantise
@@ -44,6 +45,16 @@ def test_clip_and_mask_are_resized_by_area(unit_case: UnitCase) -> None:
     np.testing.assert_allclose(video, expected["resized_video_f32"], atol=1e-6)
     mask = prepare_mask(case.inputs["quadmask_u8"], indices, *size)
     np.testing.assert_array_equal(mask, expected["resized_quadmask_inverted_u8"])
+
+
+def test_a_quadmask_that_was_shrunk_before_is_the_reference_s(unit_case: UnitCase) -> None:
+    case = unit_case("unit_mask_and_resize")
+    meta = case.meta
+    size = (meta["target_height"], meta["target_width"])
+    small = np.stack([shrink_quadmask(frame, size[1], size[0], "netflix") for frame in case.inputs["quadmask_u8"]])
+    length = padded_length(len(small), meta["temporal_window_size"], meta["max_video_length"])
+    mask = prepare_mask(small, padded_frame_indices(len(small), length), *size)
+    np.testing.assert_array_equal(mask, case.expected["resized_quadmask_inverted_u8"])
 
 
 @pytest.mark.parametrize("latents", [1, 2, 3, 6, 7])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from model.hub_server import Hub, serving
+from model.hub_server import Hub, ask_only, serving
 
 from void_server.model import BadWeights, WeightsFolder, hub
 
@@ -34,10 +34,7 @@ def remote(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for decoy in DECOYS:
         (base / decoy).write_bytes(b"eleven gigabytes")
     with serving(Hub({hub.VOID_REPO: void, hub.BASE_REPO: base})) as served:
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        template = served.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 4096)
+        ask_only(served, monkeypatch)
         yield served
 
 

@@ -163,7 +163,7 @@ def test_a_narrow_checkpoint_needs_no_base_weights(weights: WeightsFolder) -> No
 
 def test_a_base_model_whose_config_is_damaged_is_refused(weights: WeightsFolder) -> None:
     (weights.base / "transformer" / "config.json").write_text("{")
-    with pytest.raises(BadWeights, match=r"config.json cannot be read .*fetch the base model again"):
+    with pytest.raises(BadWeights, match=r"config.json cannot be read .*fetch it again"):
         load(weights)
 
 

@@ -49,9 +49,37 @@ class RemoteFile:
 def list_files(*, revision: str | None = None, base_revision: str | None = None) -> list[RemoteFile]:
     """All files of a weights folder, as the hub at $HF_ENDPOINT has them now. Raises BadWeights."""
     base = BASE_REPO.rpartition("/")[2]
-    return _list_repo(VOID_REPO, revision, PASS_FILES, "") + _list_repo(
-        BASE_REPO, base_revision, BASE_FILES, f"{base}/"
-    )
+    return list_repo(VOID_REPO, revision, PASS_FILES, "") + list_repo(BASE_REPO, base_revision, BASE_FILES, f"{base}/")
+
+
+def list_repo(repo: str, revision: str | None, wanted: Iterable[str], prefix: str) -> list[RemoteFile]:
+    """The files of one repository whose names fit a pattern of `wanted`, each to be placed under `prefix`.
+
+    Raises BadWeights, also for a pattern that no file fits. Pickles are never among them.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().model_info(repo, revision=revision, files_metadata=True)
+    except _network_errors() as error:
+        raise _explained(error, repo, revision) from error
+    files = [
+        RemoteFile(
+            repo=repo,
+            revision=str(info.sha),
+            name=sibling.rfilename,
+            place=prefix + sibling.rfilename,
+            size=sibling.size or 0,
+            sha256=sibling.lfs.sha256 if sibling.lfs else None,
+            blob=sibling.blob_id or "",
+        )
+        for sibling in info.siblings or []
+        if any(fnmatch(sibling.rfilename, pattern) for pattern in wanted) and _is_safe(sibling.rfilename)
+    ]
+    absent = [pattern for pattern in wanted if not any(fnmatch(file.name, pattern) for file in files)]
+    if absent:
+        raise BadWeights(f"{repo} at {revision or 'its newest'} has no {', '.join(absent)}; name another revision")
+    return files
 
 
 def missing(folder: Path, files: Iterable[RemoteFile], progress: Progress) -> list[RemoteFile]:
@@ -118,32 +146,6 @@ def sha256_of(path: Path, progress: Progress, digest: Any = None) -> str:
             done += len(piece)
             progress(f"checking {path.name}", done, size)
     return str(digest.hexdigest())
-
-
-def _list_repo(repo: str, revision: str | None, wanted: Iterable[str], prefix: str) -> list[RemoteFile]:
-    from huggingface_hub import HfApi
-
-    try:
-        info = HfApi().model_info(repo, revision=revision, files_metadata=True)
-    except _network_errors() as error:
-        raise _explained(error, repo, revision) from error
-    files = [
-        RemoteFile(
-            repo=repo,
-            revision=str(info.sha),
-            name=sibling.rfilename,
-            place=prefix + sibling.rfilename,
-            size=sibling.size or 0,
-            sha256=sibling.lfs.sha256 if sibling.lfs else None,
-            blob=sibling.blob_id or "",
-        )
-        for sibling in info.siblings or []
-        if any(fnmatch(sibling.rfilename, pattern) for pattern in wanted) and _is_safe(sibling.rfilename)
-    ]
-    absent = [pattern for pattern in wanted if not any(fnmatch(file.name, pattern) for file in files)]
-    if absent:
-        raise BadWeights(f"{repo} at {revision or 'its newest'} has no {', '.join(absent)}; name another revision")
-    return files
 
 
 def _is_safe(name: str) -> bool:

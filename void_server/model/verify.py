@@ -47,13 +47,13 @@ def verify(folder: Path, progress: Progress) -> list[Problem]:
     """
     if not folder.is_dir():
         return [Problem(folder, "there is no such folder; fetch the weights")]
-    problems = _hash_problems(folder, progress)
+    problems = hash_problems(folder, progress)
     checks: list[Callable[[], list[Problem]]]
     try:
         base = find_base(folder)
     except BadWeights as error:
-        problems.append(_said(folder, error))
-        checks = [partial(_header_problems, folder / name) for name in PASS_FILES]
+        problems.append(said(folder, error))
+        checks = [partial(header_problems, folder / name) for name in PASS_FILES]
     else:
         problems += [
             Problem(base / part, "is missing; fetch the weights again")
@@ -67,14 +67,15 @@ def verify(folder: Path, progress: Progress) -> list[Problem]:
         ]
     for check in checks:
         problems += check()
-    return _without_repeats(problems)
+    return without_repeats(problems)
 
 
-def _hash_problems(folder: Path, progress: Progress) -> list[Problem]:
+def hash_problems(folder: Path, progress: Progress) -> list[Problem]:
+    """Every file of hashes.json that isn't as it says; [] where there is no hashes.json."""
     try:
         hashes = read_hashes(folder)
     except BadWeights as error:
-        return [_said(folder / HASHES, error)]
+        return [said(folder / HASHES, error)]
     problems = []
     for place, noted in sorted(hashes.items()):
         path = folder / place
@@ -96,11 +97,12 @@ def _hash_problems(folder: Path, progress: Progress) -> list[Problem]:
     return problems
 
 
-def _header_problems(path: Path) -> list[Problem]:
+def header_problems(path: Path) -> list[Problem]:
+    """What is wrong with a .safetensors file by its header and length alone."""
     try:
         read_header(path)
     except BadWeights as error:
-        return [_said(path, error)]
+        return [said(path, error)]
     return []
 
 
@@ -109,7 +111,7 @@ def _pass_problems(base: Path, path: Path) -> list[Problem]:
         found: dict[str, Sequence[int]] = {name: tensor.shape for name, tensor in read_header(path).items()}
         model = empty_transformer(base)
     except BadWeights as error:
-        return [_said(path, error)]
+        return [said(path, error)]
     if is_narrow(found, model):  # widened when it is loaded
         found[PATCH_EMBED] = model.state_dict()[PATCH_EMBED].shape
     return _misfit_problems(path, model, found)
@@ -120,11 +122,11 @@ def _part_problems(folder: Path, stem: str, empty: Callable[[], torch.nn.Module]
     try:
         files, model = shard_files(folder, stem), empty()
     except BadWeights as error:
-        return [_said(folder, error)]
+        return [said(folder, error)]
     problems: list[Problem] = []
     found: dict[str, Sequence[int]] = {}
     for path in files:
-        broken = _header_problems(path)
+        broken = header_problems(path)
         problems += broken
         if not broken:
             found |= {name: tensor.shape for name, tensor in read_header(path).items()}
@@ -137,7 +139,7 @@ def _misfit_problems(path: Path, model: torch.nn.Module, found: dict[str, Sequen
     return [Problem(path, f"does not fit the model: {what}; fetch it again")] if what else []
 
 
-def _without_repeats(problems: list[Problem]) -> list[Problem]:
+def without_repeats(problems: list[Problem]) -> list[Problem]:
     """A file that is not there has one problem, whatever else needs it."""
     kept: list[Problem] = []
     for problem in problems:
@@ -146,5 +148,6 @@ def _without_repeats(problems: list[Problem]) -> list[Problem]:
     return kept
 
 
-def _said(path: Path, error: BadWeights) -> Problem:
+def said(path: Path, error: BadWeights) -> Problem:
+    """An error's words as a problem of `path`, which they need not name again."""
     return Problem(path, str(error).removeprefix(f"{path} "))

@@ -135,9 +135,9 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadWeights(f"{path} cannot be read ({error}); fetch the base model again") from error
+        raise BadWeights(f"{path} cannot be read ({error}); fetch it again") from error
     if not isinstance(config, dict):
-        raise BadWeights(f"{path} is not a JSON object; fetch the base model again")
+        raise BadWeights(f"{path} is not a JSON object; fetch it again")
     return config
 
 
