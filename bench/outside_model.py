@@ -17,10 +17,12 @@ import numpy.typing as npt
 from void_server.demo.scene import Scene
 from void_server.engine import RemovalRequest
 from void_server.footage import Footage
+from void_server.mattes import Mattes
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.stream import ordered_map
+from void_server.prepare import AHEAD, THREADS
 from void_server.settings import ShotSettings
-from void_server.shot import AHEAD, THREADS, Mattes, remove_object
+from void_server.shot import remove_object
 
 
 class Through:
@@ -41,6 +43,9 @@ class Silent:
         """Nothing."""
 
     def notice(self, text: str) -> None:
+        """Nothing."""
+
+    def hints(self, text: str) -> None:
         """Nothing."""
 
 

@@ -19,7 +19,8 @@ import OpenEXR
 from PIL import Image, ImageDraw, ImageFont
 
 from void_server.demo.scene import Scene
-from void_server.masks.roto import build_quadmask
+from void_server.masks.grid import grid_shape, gridify
+from void_server.masks.quadmask import combine
 from void_server.plates.colour import ModelCurve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +36,7 @@ Pixels = npt.NDArray[np.float32]
 def painted_quadmask(scene: Scene) -> Pixels:
     """The levels / 255 over the data window, with a dab of the level for affected by a soft brush."""
     matte, shadow = scene.ball_matte(FRAME) > 1 / 32, scene.shadow_matte(FRAME) > 0.08
-    levels = build_quadmask(matte, shadow, first=False) / np.float32(255)
+    levels = combine(matte, gridify(shadow, *grid_shape(*shadow.shape))) / np.float32(255)
     y, x = np.mgrid[: levels.shape[0], : levels.shape[1]]
     dab = np.clip((64 - np.hypot(x - 0.78 * levels.shape[1], y - 0.80 * levels.shape[0])) / 24, 0, 1)
     return np.asarray(levels * (1 - dab) + 127 / 255 * dab, np.float32)

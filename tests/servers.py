@@ -45,4 +45,4 @@ class Server:
     def stop(self) -> None:
         """End it as an operator would."""
         self._process.terminate()
-        self._process.wait(10)
+        assert self._process.wait(10) == 0, "it ends in order, and is not aborted"

@@ -45,6 +45,9 @@ class Progress:
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
+    def hints(self, text: str) -> None:
+        self.kept = text
+
 
 def footage(folder: Path, name: str, frames: range) -> Footage:
     return Footage(f"{name}.####.exr", {frame: folder / f"{name}.{frame:04d}.exr" for frame in frames})

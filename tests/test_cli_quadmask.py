@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Void, flat
+from PIL import Image
 from shots_on_disk import rewrite
 from void_client.client import Client, Job
 from void_client.follow import follow
@@ -126,3 +127,15 @@ def test_help_names_every_option(void: Void) -> None:
         assert f"--{name}" in text
     assert "VOID_QUADMASK_PLATE" in text
     assert "quadmask" in void("--help").stdout
+
+
+def test_an_overlay_to_look_at(void: Void, masking: dict[str, object], tmp_path: Path) -> None:
+    sheet = tmp_path / "look.png"
+    done = void("quadmask", *flat(masking), "--overlay", sheet)
+    assert done.returncode == 0, done.stderr
+    with Image.open(sheet) as picture:
+        assert picture.width > 400
+    refused = void("quadmask", *flat(masking), "--overwrite", "--overlay", tmp_path / "look.gif")
+    assert refused.returncode == 2
+    assert ".png" in refused.stderr
+    assert ".mp4" in refused.stderr

@@ -16,12 +16,13 @@ from void_server.engine import RemovalRequest
 from void_server.footage import Footage
 from void_server.masks.grid import grid_shape
 from void_server.masks.quadmask import BadMask
+from void_server.mattes import Mattes
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.frame import BadPlate
 from void_server.plates.resize import shrink
 from void_server.plates.window import Window
 from void_server.settings import ShotSettings
-from void_server.shot import Mattes, build_quadmasks, remove_object
+from void_server.shot import build_quadmasks, remove_object
 
 
 def test_outside_the_matte_every_bit_is_the_plates_and_inside_it_is_changed(tmp_path: Path) -> None:
@@ -166,7 +167,8 @@ def test_every_stage_reports_each_of_its_steps(tmp_path: Path) -> None:
     plate, roto = write_flat_shot(tmp_path)
     progress = Progress()
     list(remove_object(plate, Mattes(roto), SETTINGS, Engine(lambda r: r.clip), progress))
-    assert progress.steps == [("masking", n, 3) for n in range(4)] + [("finishing", n, 3) for n in range(4)]
+    stages = ("masking", "masking", "finishing")  # the plate, then the mattes
+    assert progress.steps == [(stage, n, 3) for stage in stages for n in range(4)]
 
 
 def refuse(plate: Footage, mattes: Mattes, error: type[Exception], *words: str, mattes_are_why: bool = True) -> None:
@@ -179,7 +181,7 @@ def refuse(plate: Footage, mattes: Mattes, error: type[Exception], *words: str, 
         assert word in str(caught.value)
     if mattes_are_why:
         with pytest.raises(error) as alone:
-            next(build_quadmasks(plate, mattes, Progress()))
+            next(build_quadmasks(plate, mattes, SETTINGS, Progress()))
         assert str(alone.value) == str(caught.value)
 
 

@@ -12,10 +12,11 @@ from shots_on_disk import SETTINGS, Engine, Progress, bits, flat_image, footage,
 
 from void_server.demo.scene import Scene
 from void_server.footage import Footage
+from void_server.mattes import Mattes
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.frame import Frame, Part
 from void_server.plates.window import Window
-from void_server.shot import Mattes, build_quadmasks, remove_object
+from void_server.shot import build_quadmasks, remove_object
 
 DISPLAY = Window(0, 0, 64, 40)
 OVERSCAN = Window(-4, -2, 72, 44)
@@ -63,7 +64,7 @@ def written(frames: dict[int, Frame], folder: Path) -> Footage:
 
 
 def build(plate: Footage, mattes: Mattes) -> dict[int, Frame]:
-    return dict(zip(plate.frames, build_quadmasks(plate, mattes, Progress()), strict=True))
+    return dict(zip(plate.frames, build_quadmasks(plate, mattes, SETTINGS, Progress()), strict=True))
 
 
 def test_the_levels_are_those_of_the_painted_mattes_in_all_three_colours(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_it_is_the_quadmask_that_a_removal_works_with(shot: Path, scene: Scene) 
     plate, roto, affected = (footage(shot, name, scene.frames) for name in ("plate", "roto", "affected"))
     mattes = Mattes(roto, affected)
     removed = remove_object(plate, mattes, SETTINGS, Engine(lambda request: request.clip), Progress())
-    for alone, with_plate in zip(build_quadmasks(plate, mattes, Progress()), removed, strict=True):
+    for alone, with_plate in zip(build_quadmasks(plate, mattes, SETTINGS, Progress()), removed, strict=True):
         assert np.array_equal(bits(alone.channel("R").astype(np.float16)), bits(with_plate.channel("void.quadmask")))
 
 
@@ -120,7 +121,7 @@ def test_given_back_it_is_read_to_the_same_levels(tmp_path: Path) -> None:
     plate, mattes = write_overscan_shot(tmp_path)
     back = Mattes(quadmask=written(build(plate, mattes), tmp_path / "q"))
     for number in FRAMES:
-        assert np.array_equal(back.read(number, OVERSCAN, first=number == 1), expected(number))
+        assert np.array_equal(back.read(number, OVERSCAN, index=number - 1), expected(number))
 
 
 @pytest.mark.parametrize("stored", [np.float16, np.float32])
@@ -142,7 +143,7 @@ def test_painted_over_in_half_or_float_it_is_read_to_the_levels_that_were_meant(
         wanted = expected(number)
         for level, columns in levels.items():
             wanted[20:30, columns] = level
-        assert np.array_equal(Mattes(quadmask=quadmask).read(number, OVERSCAN, first=number == 1), wanted)
+        assert np.array_equal(Mattes(quadmask=quadmask).read(number, OVERSCAN, index=number - 1), wanted)
     exact = build(plate, Mattes(quadmask=quadmask))
     assert np.array_equal(exact[3].channel("G"), wanted.astype(np.float32) / np.float32(255))
 
@@ -157,7 +158,7 @@ def test_of_the_plate_headers_alone_are_read(tmp_path: Path) -> None:
 def test_both_stages_report_each_of_their_steps(tmp_path: Path) -> None:
     plate, mattes = write_overscan_shot(tmp_path)
     progress = Progress()
-    frames = build_quadmasks(plate, mattes, progress)
+    frames = build_quadmasks(plate, mattes, SETTINGS, progress)
     next(frames)
     assert progress.steps == [("masking", n, 3) for n in range(4)] + [("finishing", 0, 3)]
     list(frames)

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from void_client import __version__, protocol
 from void_client.client import Client, Job
 from void_client.delivery import Delivery
-from void_client.errors import BadInput, VoidError
-from void_client.sequences import FileSequence, FrameRange
+from void_client.errors import BadInput
+from void_client.sequences import FileSequence
 
-from . import weights_cli
-from .engine_options import Attention, EngineOptions, Plan
+from . import jobs_cli, weights_cli
+from .cli_options import (
+    Affected,
+    AsJson,
+    Ask,
+    Frames,
+    Grow,
+    HintsFile,
+    Out,
+    Overlay,
+    Overwrite,
+    OwnWeights,
+    Plates,
+    Quadmask,
+    Roto,
+    RotoKeys,
+    Serve,
+    Server,
+    SettingsFile,
+    read_toml,
+    reported,
+)
+from .engine_options import DEFAULT_ANSWERS, Attention, EngineOptions, MaskOptions, Plan, ReasonerName
 from .service.logs import LogLevel
-
-if TYPE_CHECKING:
-    from .run import Finished
 
 app = typer.Typer(
     name="void",
@@ -34,24 +48,9 @@ app = typer.Typer(
     "that has a table for each command.\n\nExit status: 0 done, 1 failed, 2 bad usage or bad input, 130 cancelled.",
 )
 app.add_typer(weights_cli.app, name="weights")
+app.add_typer(jobs_cli.app)
 
 DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
-
-Server = Annotated[str, typer.Option("--server", envvar="VOID_SERVER", help="Address of the server.")]
-AsJson = Annotated[bool, typer.Option("--json", envvar="VOID_JSON", help="Print the result as JSON.")]
-Plates = Annotated[str, typer.Option(help="The plate, scene-linear: plate.%04d.exr, plate.####.exr or one file.")]
-Frames = Annotated[str, typer.Option(help="The frame range, both ends included: 1001-1046.")]
-Roto = Annotated[str | None, typer.Option(help="What to remove, in alpha. One file holds for every frame.")]
-Affected = Annotated[str | None, typer.Option(help="What it affects (shadows, what falls), in alpha.")]
-Quadmask = Annotated[
-    str | None, typer.Option(help="A finished quadmask (0, 63, 127, 255 over 255) in place of roto and affected.")
-]
-Out = Annotated[str, typer.Option(help="The result: plate.%04d.exr, plate.####.exr or one file.")]
-Serve = Annotated[
-    bool, typer.Option("--serve", help="If no server answers, start one for this shot and stop it afterwards.")
-]
-OwnWeights = Annotated[Path | None, typer.Option("--weights", help="With --serve: its weights folder.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow frames of an earlier result to be replaced.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -66,28 +65,7 @@ def root(
         raise typer.Exit
     if config:
         with reported():
-            context.default_map = {name.replace("_", "-"): table for name, table in _read_toml(config).items()}
-
-
-@contextmanager
-def reported(as_json: bool = False) -> Iterator[None]:
-    """Turn what we raise on purpose into one line and an exit status; nothing else is hidden."""
-    try:
-        yield
-    except VoidError as error:
-        if as_json:
-            typer.echo(json.dumps({"error": str(error)}))
-        typer.echo(f"void: {error}", err=True)
-        raise typer.Exit(error.exit_code) from error
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} can't be read ({error.strerror}): check the path") from error
-    except ValueError as error:
-        raise BadInput(f"{path} is not TOML ({error}): mend that line") from error
+            context.default_map = {name.replace("_", "-"): table for name, table in read_toml(config).items()}
 
 
 @app.command()
@@ -114,6 +92,16 @@ def serve(
         typer.Option(help="Skip blocks where the first changes by less than this; 0 is never. See docs/speed.md."),
     ] = 0.0,
     attention: Annotated[Attention, typer.Option(help="The attention kernel.")] = "auto",
+    sam2: Annotated[
+        Path | None, typer.Option(help="Folder of SAM 2's weights: a roto may then be painted on some frames only.")
+    ] = None,
+    reasoner: Annotated[
+        ReasonerName,
+        typer.Option(help="Who is asked for hints: gemini (GEMINI_API_KEY), openai (any such endpoint)."),
+    ] = "none",
+    reasoner_model: Annotated[str, typer.Option(help="The reasoner's model, as its endpoint lists it.")] = "",
+    reasoner_endpoint: Annotated[str, typer.Option(help="Its address: http://127.0.0.1:11434/v1, or a proxy.")] = "",
+    answers: Annotated[Path, typer.Option(help="Folder in which the reasoner's answers are kept.")] = DEFAULT_ANSWERS,
     log_level: Annotated[LogLevel, typer.Option(help="What goes to stderr.")] = "info",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
@@ -131,7 +119,8 @@ def serve(
             first_block_cache=first_block_cache,
             attention=attention,
         )
-        serve_until_stopped(bind, options, spool, log_level, until_eof=until_eof, as_json=as_json)
+        masks = MaskOptions(sam2, reasoner, reasoner_model, reasoner_endpoint, answers)
+        serve_until_stopped(bind, options, masks, spool, log_level, until_eof=until_eof, as_json=as_json)
 
 
 @app.command()
@@ -140,12 +129,14 @@ def run(
     frames: Frames,
     out: Out,
     roto: Roto = None,
+    roto_keys: RotoKeys = None,
     affected: Affected = None,
     quadmask: Quadmask = None,
-    prompt: Annotated[str, typer.Option(help="What remains once the object is gone.")] = "",
-    settings: Annotated[
-        Path | None, typer.Option(help="A TOML file of shot settings; docs/settings.md lists them.")
-    ] = None,
+    hints: HintsFile = None,
+    ask: Ask = None,
+    grow: Grow = None,
+    prompt: Annotated[str, typer.Option(help="What remains once the object is gone. Empty: as the hints say.")] = "",
+    settings: SettingsFile = None,
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
@@ -153,11 +144,11 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Remove an object from a shot. Ctrl-C cancels."""
-    from .run import make_job
+    from .run import Masking, make_job
 
     with reported(as_json):
-        given = _read_toml(settings) if settings else {}
-        job = make_job(plate, roto, affected, quadmask, frames, prompt=prompt, settings=given)
+        masking = Masking(roto, roto_keys, affected, quadmask, hints, ask, grow)
+        job = make_job(plate, masking, frames, prompt=prompt, settings=read_toml(settings) if settings else {})
         _deliver(job, out, server, serve, weights, overwrite, as_json)
 
 
@@ -167,8 +158,14 @@ def build_quadmask(
     frames: Frames,
     out: Out,
     roto: Roto = None,
+    roto_keys: RotoKeys = None,
     affected: Affected = None,
     quadmask: Quadmask = None,
+    hints: HintsFile = None,
+    ask: Ask = None,
+    grow: Grow = None,
+    overlay: Overlay = None,
+    settings: SettingsFile = None,
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
@@ -179,11 +176,19 @@ def build_quadmask(
 
     One given with --quadmask (painted over, say) is checked and brought to its four exact levels.
     """
-    from .run import make_job
+    from .run import Masking, make_job
 
     with reported(as_json):
-        job = make_job(plate, roto, affected, quadmask, frames, result="quadmask")
+        masking = Masking(roto, roto_keys, affected, quadmask, hints, ask, grow)
+        given = read_toml(settings) if settings else {}
+        job = make_job(plate, masking, frames, settings=given, result="quadmask")
+        if overlay and overlay.suffix not in (".png", ".mp4"):
+            raise BadInput(f"the overlay {overlay} is neither .png (a sheet) nor .mp4 (a film): name it so")
         _deliver(job, out, server, serve, weights, overwrite, as_json)
+        if overlay:
+            from .overlay import write_overlay
+
+            write_overlay(overlay, job.inputs["plate"], FileSequence.parse(out), job.frames)
 
 
 def _deliver(
@@ -201,77 +206,7 @@ def _deliver(
         finished = run_shot(client, job, delivery, display)
     for notice in finished.notices:
         display.say(f"note: {notice}")
-    _print_finished(finished, out, as_json)
-
-
-def _print_finished(finished: Finished, out: str, as_json: bool) -> None:
-    if as_json:
-        facts = {"job": finished.job, "frames": finished.frames, "out": out}
-        typer.echo(json.dumps(facts | {"manifest": str(finished.manifest), "notices": finished.notices}))
-    else:
-        typer.echo(f"{finished.frames} frames in {out}, manifest {finished.manifest}")
-
-
-@app.command()
-def attach(
-    job: Annotated[str, typer.Argument(help="The job's id, as `void run` and `void jobs` show it.")],
-    out: Out,
-    server: Server = protocol.DEFAULT_ADDRESS,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
-    """Take up a job that was sent earlier: wait for it and write its result. Ctrl-C cancels the job."""
-    from .display import Display
-    from .run import held_job, take
-
-    with reported(as_json), Client(server) as client:
-        held = held_job(client, job)
-        facts = {name: held[name] for name in ("first", "last", "result")}
-        delivery = Delivery(FileSequence.parse(out), FrameRange(held["first"], held["last"]), overwrite=overwrite)
-        _print_finished(take(client, job, delivery, Display(), facts), out, as_json)
-
-
-@app.command()
-def cancel(
-    job: Annotated[str, typer.Argument(help="The job's id.")],
-    server: Server = protocol.DEFAULT_ADDRESS,
-    as_json: AsJson = False,
-) -> None:
-    """Cancel a job; one that runs stops within a step."""
-    with reported(as_json), Client(server) as client:
-        state = client.cancel(job)
-        typer.echo(
-            json.dumps(state) if as_json else f"{job}: {'cancelling' if state['state'] != 'cancelled' else 'cancelled'}"
-        )
-
-
-@app.command()
-def jobs(server: Server = protocol.DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
-    """List the jobs that the server holds, oldest first."""
-    with reported(as_json), Client(server) as client:
-        held = client.jobs()
-        if as_json:
-            typer.echo(json.dumps(held))
-            return
-        for job in held:
-            step = f" {job['step']}/{job['steps']}" if job["steps"] else ""
-            typer.echo(f"{job['job']}  {job['state'] + step:<18}  {job['first']}-{job['last']}  {job['label']}")
-
-
-@app.command()
-def status(server: Server = protocol.DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
-    """Say whether the server is ready, and with which weights."""
-    with reported(as_json), Client(server) as client:
-        facts = client.status()
-        if as_json:
-            typer.echo(json.dumps(facts))
-            return
-        state = f"ready, {facts['engine']}" if facts["ready"] else "loading its weights"
-        typer.echo(f"{server}: VOID {facts['server']}, {state}")
-        if facts["notice"]:
-            typer.echo(facts["notice"])
-        for name, count in facts["jobs"].items():
-            typer.echo(f"{count} {name}")
+    jobs_cli.print_finished(finished, out, as_json)
 
 
 @app.command()

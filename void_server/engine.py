@@ -16,13 +16,16 @@ from void_server.settings import ShotSettings
 
 
 class Progress(Protocol):
-    """Whom a shot tells how far it is. Both methods may raise to stop the work."""
+    """Whom a shot tells how far it is. What its methods raise stops the work."""
 
     def step(self, stage: str, step: int, steps: int) -> None:
         """`step` of `steps` of a stage (masking, pass1, warping, pass2, finishing) is done."""
 
     def notice(self, text: str) -> None:
         """Something the artist should know of the result."""
+
+    def hints(self, text: str) -> None:
+        """Hints that somebody was asked for, as a hints file's text: to be kept beside the result."""
 
 
 @dataclass(frozen=True)

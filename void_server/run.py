@@ -17,6 +17,7 @@ from void_client.client import Client, Job, Message
 from void_client.delivery import Delivery
 from void_client.errors import BadInput, JobCancelled, JobFailed, Refused, ServerUnreachable
 from void_client.follow import follow
+from void_client.hints import read_hints_file
 from void_client.sequences import FileSequence, FrameRange
 
 from .display import Display
@@ -33,11 +34,47 @@ class Finished:
     notices: list[str]
 
 
+@dataclass(frozen=True)
+class Masking:
+    """What the command line says of masks, as it says it."""
+
+    roto: str | None = None
+    roto_keys: str | None = None
+    affected: str | None = None
+    quadmask: str | None = None
+    hints: Path | None = None
+    ask: str | None = None
+    grow: int | None = None
+
+    def check(self) -> None:
+        """Raise BadInput where options contradict each other."""
+        if (self.roto is None) == (self.quadmask is None):
+            raise BadInput("give --roto (what to remove) or --quadmask (a finished one): one of the two")
+        for name in ("affected", "hints", "ask", "grow", "roto_keys"):
+            if self.quadmask and getattr(self, name) is not None:
+                option = name.replace("_", "-")
+                raise BadInput(f"--{option} adds to --roto; a finished --quadmask has it already: leave one out")
+        if self.hints and self.ask is not None:
+            raise BadInput("--hints answers what --ask would ask: leave one out")
+
+    def settings(self) -> dict[str, Any]:
+        """Those that are shot settings."""
+        asked = {"ask": "require", "subject": self.ask} if self.ask is not None else {}
+        return asked | ({"grow": self.grow} if self.grow is not None else {})
+
+    def keys(self) -> tuple[int, ...] | None:
+        """The roto's frames, if they are named. Raises BadInput."""
+        if self.roto_keys is None:
+            return None
+        try:
+            return tuple(int(number) for number in self.roto_keys.split(","))
+        except ValueError as error:
+            raise BadInput(f"--roto-keys {self.roto_keys}: write frame numbers with commas, 1001,1020") from error
+
+
 def make_job(
     plate: str,
-    roto: str | None,
-    affected: str | None,
-    quadmask: str | None,
+    masking: Masking,
     frames: str,
     *,
     prompt: str = "",
@@ -45,19 +82,24 @@ def make_job(
     result: str = "plate",
 ) -> Job:
     """A job from what the command line gives. Raises BadInput where its options contradict each other."""
-    if (roto is None) == (quadmask is None):
-        raise BadInput("give --roto (what to remove) or --quadmask (a finished one): one of the two")
-    if affected and quadmask:
-        raise BadInput("--affected adds to --roto; a finished --quadmask has it already: leave one out")
+    masking.check()
     wanted = FrameRange.parse(frames)
-    given = {"plate": plate, "roto": roto, "affected": affected, "quadmask": quadmask}
+    given = {"plate": plate, "roto": masking.roto, "affected": masking.affected, "quadmask": masking.quadmask}
     inputs = {name: FileSequence.parse(path) for name, path in given.items() if path}
     if not inputs["plate"].numbered and len(wanted) > 1:
         raise BadInput(
             f"the plate {plate} is one file, the range {wanted} has {len(wanted)} frames: write plate.%04d.exr"
         )
-    label = f"{getpass.getuser()}@{platform.node()} {inputs['plate'].pattern}"
-    return Job(wanted, inputs, prompt, settings or {}, label, result)
+    return Job(
+        frames=wanted,
+        inputs=inputs,
+        prompt=prompt,
+        settings={**(settings or {}), **masking.settings()},
+        label=f"{getpass.getuser()}@{platform.node()} {inputs['plate'].pattern}",
+        result=result,
+        hints=read_hints_file(masking.hints) if masking.hints else "",
+        roto_keys=masking.keys(),
+    )
 
 
 @contextmanager
@@ -115,6 +157,7 @@ def take(
         except (JobFailed, JobCancelled):
             client.release(job_id)
             raise
+    delivery.keep_hints(state["hints"])
     manifest = delivery.finish(
         {
             **facts,

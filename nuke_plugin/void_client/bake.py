@@ -43,6 +43,8 @@ class Bake:
     settings: dict[str, Any]
     label: str
     facts: dict[str, Any]
+    hints: str = ""
+    roto_keys: tuple[int, ...] | None = None
 
     @classmethod
     def new(cls, folder: Path, views: list[str], **described: Any) -> Bake:
@@ -56,8 +58,14 @@ class Bake:
         try:
             fields = json.loads(path.read_text("utf-8"))
             first, last = fields.pop("frames")
-            inputs = tuple(fields.pop("inputs"))
-            return cls(folder=folder, frames=FrameRange(first, last), inputs=inputs, **fields)
+            inputs, keys = tuple(fields.pop("inputs")), fields.pop("roto_keys")
+            return cls(
+                folder=folder,
+                frames=FrameRange(first, last),
+                inputs=inputs,
+                roto_keys=None if keys is None else tuple(keys),
+                **fields,
+            )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise BadInput(f"{path} can't be read as a bake ({error}): move that folder away and bake again") from error
 
@@ -72,6 +80,8 @@ class Bake:
             "settings": self.settings,
             "label": self.label,
             "facts": self.facts,
+            "hints": self.hints,
+            "roto_keys": self.roto_keys,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / RECORD, (json.dumps(fields, indent=2) + "\n").encode())
@@ -105,6 +115,8 @@ class Bake:
             settings=self.settings,
             label=self.label,
             result=self.result,
+            hints=self.hints,
+            roto_keys=self.roto_keys,
         )
 
 
@@ -155,6 +167,7 @@ def _carry_out_view(
                 on_state=lambda message: on_state(view, message),
                 cancelled=cancelled,
             )
+            delivery.keep_hints(state["hints"])
             delivery.finish(_manifest(bake, view, client.status()["engine"], state["notices"]))
         except (JobFailed, JobCancelled):
             client.release(job_id)

@@ -28,7 +28,8 @@ Message = dict[str, Any]
 class Job:
     """A shot to be submitted: `inputs` maps plate, roto, affected, quadmask to the sequences given.
 
-    `result` is one of protocol.RESULTS. A job for the quadmask needs neither prompt nor settings.
+    `result` is one of protocol.RESULTS. A job for the quadmask needs no prompt. `hints` is a hints file's text. The
+    roto may be painted on some frames only: those that exist, or of them those in `roto_keys`.
     """
 
     frames: FrameRange
@@ -37,27 +38,42 @@ class Job:
     settings: dict[str, Any]
     label: str = ""
     result: str = "plate"
+    hints: str = ""
+    roto_keys: tuple[int, ...] | None = None
 
     def spec(self) -> Message:
         """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large."""
         return {
             "first": self.frames.first,
             "last": self.frames.last,
-            "inputs": {name: self._describe(sequence) for name, sequence in self.inputs.items()},
+            "inputs": {name: self._describe(name, sequence) for name, sequence in self.inputs.items()},
             "prompt": self.prompt,
             "settings": self.settings,
             "label": self.label,
             "result": self.result,
+            "hints": self.hints,
         }
 
-    def _describe(self, sequence: FileSequence) -> Message:
-        sequence.require(self.frames)
-        sizes = [sequence.path(frame).stat().st_size for frame in self.frames]
+    def _describe(self, name: str, sequence: FileSequence) -> Message:
+        painted = self._painted(sequence) if name == "roto" else set(self.frames)
+        sequence.require(self.frames, painted)
+        sizes = [sequence.path(frame).stat().st_size if frame in painted else 0 for frame in self.frames]
         for frame, size in zip(self.frames, sizes):
-            if not 0 < size <= protocol.MAX_FILE:
+            if frame in painted and not 0 < size <= protocol.MAX_FILE:
                 what = "is empty" if size == 0 else f"is larger than {protocol.MAX_FILE >> 20} MiB"
                 raise BadInput(f"{sequence.path(frame)} {what}: render it again")
         return {"name": sequence.pattern, "sizes": sizes}
+
+    def _painted(self, roto: FileSequence) -> set[int]:
+        """The frames of the range that the roto is painted on."""
+        if self.roto_keys is not None:
+            outside = [frame for frame in self.roto_keys if frame not in self.frames]
+            if outside or not self.roto_keys:
+                raise BadInput(
+                    f"the roto's keys {outside or ''} are outside the range {self.frames}: name frames in it"
+                )
+            return set(self.roto_keys)
+        return {frame for frame in self.frames if roto.path(frame).is_file()} or set(self.frames)
 
 
 class Client:

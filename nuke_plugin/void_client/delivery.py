@@ -14,6 +14,7 @@ from .errors import BadInput
 from .sequences import FileSequence, FrameRange
 
 MANIFEST = "manifest.json"
+HINTS = "hints.json"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -83,6 +84,25 @@ class Delivery:
                 f"{path} can't be written ({error.strerror}): make room, then attach to the job again"
             ) from error
         self._sha256[frame] = hashlib.sha256(data).hexdigest()
+
+    def keep_hints(self, text: str) -> None:
+        """Write the hints that were asked for (if any) beside the result; they may be edited and given back.
+
+        An earlier, perhaps edited file stays: then they are hints_2.json. Raises BadInput where the disk refuses.
+        """
+        if not text:
+            return
+        path, number = self.output.folder / HINTS, 1
+        try:
+            while path.exists() and path.read_bytes() != text.encode():
+                number += 1
+                path = path.with_name(f"hints_{number}.json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text.encode())
+        except OSError as error:
+            raise BadInput(
+                f"{path} can't be written ({error.strerror}): make room, then attach to the job again"
+            ) from error
 
     def finish(self, facts: dict[str, Any]) -> Path:
         """Write the manifest, last of all: where it is, the result is whole. Returns its path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,9 @@ class FrameRange:
 
     def __len__(self) -> int:
         return self.last - self.first + 1
+
+    def __contains__(self, frame: object) -> bool:
+        return isinstance(frame, int) and self.first <= frame <= self.last
 
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"
@@ -75,9 +78,9 @@ class FileSequence:
 
         return self.folder / _PADDING.sub(number, self.pattern)
 
-    def require(self, frames: FrameRange) -> None:
-        """Raise BadInput naming the frames of the range that have no file."""
-        missing = [frame for frame in frames if not self.path(frame).is_file()]
+    def require(self, frames: FrameRange, wanted: Container[int] | None = None) -> None:
+        """Raise BadInput naming the frames of the range (of them, those `wanted`) that have no file."""
+        missing = [frame for frame in frames if (wanted is None or frame in wanted) and not self.path(frame).is_file()]
         if not missing:
             return
         if not self.folder.is_dir():

@@ -82,6 +82,8 @@ class Baking:
             prompt=snapshot.prompt,
             settings=snapshot.settings,
             label=snapshot.label,
+            hints=snapshot.hints,
+            roto_keys=snapshot.roto_keys,
             facts=snapshot.facts,
         )
         try:

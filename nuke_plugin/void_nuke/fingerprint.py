@@ -13,8 +13,9 @@ from .node import WRITES, value
 
 # The panel's knobs that change the result.
 SETTINGS = (
-    *("prompt", "range", "first", "last", "feather", "passes", "steps1", "guidance1", "steps2", "guidance2", "seed"),
-    *("mask_levels", "model_width", "model_height", "model_window", "overlap", "every", "layers", "datatype"),
+    *("prompt", "subject", "ask", "hints_file", "range", "first", "last", "feather", "grow", "roto_keys"),
+    *("passes", "steps1", "guidance1", "steps2", "guidance2", "seed", "mask_levels", "model_width", "model_height"),
+    *("model_window", "overlap", "every", "layers", "datatype"),
 )
 
 # How a node looks and what the plugin says on it, not what it computes.

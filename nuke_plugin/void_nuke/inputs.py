@@ -38,8 +38,11 @@ def disable_writes(node: nuke.Group) -> None:
 
 
 def _execute(write: nuke.Node, name: str, bake: Bake) -> None:
+    whole = ((bake.frames.first, bake.frames.last),)
+    painted = [(key, key) for key in bake.roto_keys or ()] if name == "roto" else []
     try:
-        nuke.execute(write, bake.frames.first, bake.frames.last, 1, views=list(bake.ids))
+        for first, last in painted or whole:
+            nuke.execute(write, first, last, 1, views=list(bake.ids))
     except RuntimeError as error:
         if "cancel" in str(error).lower():
             raise RenderCancelled("the bake was cancelled while its inputs were rendered") from error

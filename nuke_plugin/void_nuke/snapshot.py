@@ -11,6 +11,7 @@ from typing import Any
 
 import nuke
 from void_client.errors import BadInput
+from void_client.hints import read_hints_file
 from void_client.sequences import FrameRange
 
 from .fingerprint import fingerprint
@@ -34,6 +35,8 @@ class Snapshot:
     label: str
     channels: str
     datatype: str
+    hints: str
+    roto_keys: tuple[int, ...] | None
     facts: dict[str, Any]
 
 
@@ -70,6 +73,8 @@ def take(node: nuke.Group) -> Snapshot:
         label=f"{getpass.getuser()}@{platform.node()} {Path(nuke.root().name()).name} {node.fullName()}"[:1000],
         channels=str(value(node, "layers")),
         datatype=str(value(node, "datatype")),
+        hints=hints_of(node),
+        roto_keys=roto_keys_of(node, frames) if "roto" in connected else None,
         facts=facts,
     )
 
@@ -152,9 +157,34 @@ def settings_of(node: nuke.Group) -> dict[str, Any]:
         "mask_levels": str(value(node, "mask_levels")),
         "passes": 2 if value(node, "passes") == "both" else 1,
         "feather": float(value(node, "feather")),
+        "grow": int(value(node, "grow")),
+        "ask": {"ask, else stop": "require", "ask, else go on": "try"}.get(value(node, "ask"), "never"),
+        "subject": str(value(node, "subject")).strip(),
         "pass1": {"steps": int(value(node, "steps1")), "guidance_scale": float(value(node, "guidance1"))},
         "pass2": {"steps": int(value(node, "steps2")), "guidance_scale": float(value(node, "guidance2"))},
     }
+
+
+def hints_of(node: nuke.Group) -> str:
+    """The hints file's text, if one is to be used. Raises BadInput."""
+    if value(node, "ask") != "from a file":
+        return ""
+    knob = node["hints_file"]
+    assert isinstance(knob, nuke.File_Knob)
+    return read_hints_file(Path(str(knob.evaluate() or "")))
+
+
+def roto_keys_of(node: nuke.Group, frames: FrameRange) -> tuple[int, ...] | None:
+    """The frames that the roto is painted on, None for all. Raises BadInput."""
+    text = str(value(node, "roto_keys")).replace(",", " ").split()
+    try:
+        keys = tuple(sorted({int(number) for number in text}))
+    except ValueError as error:
+        raise BadInput(f"painted frames ({' '.join(text)}) are numbers with commas: 1001, 1020") from error
+    outside = [str(key) for key in keys if key not in frames]
+    if outside:
+        raise BadInput(f"painted frames {', '.join(outside)} are outside the range {frames}: name frames in it")
+    return keys or None
 
 
 def colour() -> dict[str, str]:

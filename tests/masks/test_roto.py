@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from void_server.masks.quadmask import BadMask, split
-from void_server.masks.roto import ALPHA_FLOOR, build_quadmask, primary_from_alpha, read_matte
+from void_server.masks.quadmask import BadMask
+from void_server.masks.roto import ALPHA_FLOOR, primary_from_alpha, read_matte
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.frame import BadPlate, Frame, Part
 from void_server.plates.window import Window
@@ -51,23 +51,3 @@ def test_an_alpha_out_of_range_is_refused_by_frame_and_place(value):
     alpha[1, 4] = alpha[3, 2] = value
     with pytest.raises(BadMask, match=r"roto roto\.1001\.exr holds .* at pixel x 4, y 1 .* outside 0\.\.1: check"):
         primary_from_alpha(alpha, "roto.1001.exr")
-
-
-def test_the_affected_region_is_grown_to_cells_but_not_on_the_first_frame():
-    primary, affected = np.zeros((80, 80), bool), np.zeros((80, 80), bool)
-    primary[5:15, 5:15] = True
-    affected[12, 12] = affected[47, 33] = True
-    quadmask = build_quadmask(primary, affected, first=False)
-    kept_primary, grown = split(quadmask)
-    assert np.array_equal(kept_primary, primary)
-    expected = np.zeros((80, 80), bool)
-    expected[10:20, 10:20] = expected[40:50, 30:40] = True
-    assert np.array_equal(grown, expected)
-    assert quadmask[12, 12] == 63
-    for nothing in (build_quadmask(primary, affected, first=True), build_quadmask(primary, None, first=False)):
-        assert np.array_equal(nothing, np.where(primary, 0, 255))
-
-
-def test_masks_of_unequal_size_are_refused():
-    with pytest.raises(ValueError, match="sizes must be equal"):
-        build_quadmask(np.zeros((4, 4), bool), np.zeros((4, 5), bool), first=False)

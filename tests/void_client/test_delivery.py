@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from void_client.delivery import Delivery
 from void_client.errors import BadInput
+from void_client.hints import read_hints_file
 from void_client.sequences import FileSequence, FrameRange
 
 FRAMES = FrameRange(1001, 1003)
@@ -57,3 +58,26 @@ def test_a_folder_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path
 def test_one_file_for_many_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="one file for 3 frames"):
         Delivery(FileSequence(tmp_path, "plate.exr"), FRAMES)
+
+
+def test_hints_that_were_edited_stay_when_new_ones_come(tmp_path: Path) -> None:
+    delivery = Delivery(FileSequence(tmp_path, "plate.%04d.exr"), FrameRange(1, 1))
+    delivery.keep_hints("")
+    assert not list(tmp_path.iterdir())
+    delivery.keep_hints("one")
+    delivery.keep_hints("one")
+    (tmp_path / "hints.json").write_text("edited")
+    delivery.keep_hints("two")
+    delivery.keep_hints("two")
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {"hints.json": "edited", "hints_2.json": "two"}
+
+
+@pytest.mark.parametrize(("content", "part"), [(None, "can't be read"), (b" ", "empty"), (b"x" * 300_000, "256 KiB")])
+def test_a_hints_file_of_no_use_is_refused_by_name(tmp_path: Path, content: bytes | None, part: str) -> None:
+    path = tmp_path / "hints.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadInput, match=part) as caught:
+        read_hints_file(path)
+    assert str(path) in str(caught.value)

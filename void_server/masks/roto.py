@@ -1,4 +1,4 @@
-"""From what the artist painted to a quadmask."""
+"""What the artist painted: channels of a roto, and what counts as painted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from void_server.masks.grid import grid_shape, gridify
-from void_server.masks.quadmask import BadMask, combine
+from void_server.masks.quadmask import BadMask
 from void_server.plates.frame import Frame
 from void_server.plates.window import Window
 
@@ -38,6 +37,18 @@ def read_matte(
     return matte
 
 
+def object_channels(frame: Frame, name: str) -> list[str]:
+    """The channels of a roto that each hold an object: A, and the alpha of every other layer (bob.A, bob.alpha).
+
+    `name` is the frame's, for messages. Raises BadMask where there is none.
+    """
+    channels = list(frame.parts[frame.beauty].channels)
+    found = [channel for channel in channels if channel.rpartition(".")[2] in ("A", "alpha")]
+    if not found:
+        raise BadMask(f"the roto {name} has no alpha (it has {', '.join(channels)}): render it with its alpha channel")
+    return sorted(found)
+
+
 def primary_from_alpha(alpha: npt.NDArray[Any], name: str) -> npt.NDArray[np.bool_]:
     """An alpha [h, w] in 0..1 to what was painted, bool [h, w]: alpha of 1/32 and more. `name` is the frame's.
 
@@ -52,20 +63,3 @@ def primary_from_alpha(alpha: npt.NDArray[Any], name: str) -> npt.NDArray[np.boo
             "check that the right layer is connected, and clamp it"
         )
     return alpha >= ALPHA_FLOOR
-
-
-def build_quadmask(
-    primary: npt.NDArray[np.bool_], affected: npt.NDArray[np.bool_] | None, *, first: bool
-) -> npt.NDArray[np.uint8]:
-    """One frame's quadmask uint8 [h, w] from what to remove and what that affects (None: nothing), bool [h, w].
-
-    What is affected is grown to whole cells of the grid. On the shot's first frame nothing is, since the model
-    was trained so. Raises ValueError for unequal sizes.
-    """
-    if affected is not None and affected.shape != primary.shape:
-        raise ValueError(
-            f"the affected region is {affected.shape} and the primary {primary.shape}; sizes must be equal"
-        )
-    if affected is None or first:
-        return combine(primary, np.zeros_like(primary))
-    return combine(primary, gridify(affected, *grid_shape(*primary.shape)))

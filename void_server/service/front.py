@@ -241,6 +241,7 @@ class Front:
             last=job.spec.last,
             inputs={name: given.name for name, given in job.spec.inputs.items()},
             prompt=job.spec.prompt,
+            hints=job.spec.hints,
             settings=job.settings.to_dict(),
             result=job.spec.result,
         )
@@ -264,6 +265,8 @@ class Front:
                 self._push_state(job)
             case "notice":
                 job.notices.append(message["text"])
+            case "hints":
+                job.hints = message["text"]
             case "result":
                 result = Result(message["frame"], message["size"], message["sha256"])
                 job.results[result.frame] = result

@@ -41,6 +41,7 @@ class Job:
     code: str = ""
     message: str = ""
     notices: list[str] = field(default_factory=list)
+    hints: str = ""
     results: dict[int, Result] = field(default_factory=dict)
     watchers: set[bytes] = field(default_factory=set)
 
@@ -71,6 +72,7 @@ class Job:
             "code": self.code,
             "message": self.message,
             "notices": self.notices,
+            "hints": self.hints if self.ended else "",
             "results": len(self.results),
         }
 

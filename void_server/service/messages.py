@@ -13,7 +13,7 @@ from void_server.settings import BadSettings, ShotSettings
 JobId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 FrameNumber = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-FileSize = Annotated[int, Meta(ge=1, le=protocol.MAX_FILE)]
+FileSize = Annotated[int, Meta(ge=0, le=protocol.MAX_FILE)]  # 0: a frame that the roto is not painted on
 ShortText = Annotated[str, Meta(max_length=1024)]
 InputName = Annotated[str, Meta(pattern="^(" + "|".join(protocol.INPUTS) + ")$")]
 
@@ -44,6 +44,7 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
     prompt: Annotated[str, Meta(max_length=10_000)]
     settings: dict[str, Any]
     result: ResultName
+    hints: Annotated[str, Meta(max_length=protocol.MAX_HINTS)] = ""
     label: ShortText = ""
 
     @property
@@ -67,6 +68,8 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
                 raise RefusedMessage(
                     "bad_input", f"the {name} has {len(given.sizes)} frames, the range {count}: give each frame once"
                 )
+            if not any(given.sizes) or (name != "roto" and not all(given.sizes)):
+                raise RefusedMessage("bad_input", f"the {name} has frames without a byte: render them again")
         try:
             return ShotSettings.from_dict(self.settings)
         except BadSettings as error:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import sys
 import tempfile
 import threading
 from pathlib import Path
 
 from void_client.errors import BadInput
 
-from void_server.engine_options import EngineOptions
+from void_server.engine_options import EngineOptions, MaskOptions
 
 from .front import Front
 from .logs import LogLevel, log_to_stderr
@@ -19,7 +19,14 @@ from .socket import CannotServe
 
 
 def serve_until_stopped(
-    bind: str, options: EngineOptions, spool: Path, log_level: LogLevel, *, until_eof: bool, as_json: bool
+    bind: str,
+    options: EngineOptions,
+    masks: MaskOptions,
+    spool: Path,
+    log_level: LogLevel,
+    *,
+    until_eof: bool,
+    as_json: bool,
 ) -> None:
     """Serve until SIGTERM, Ctrl-C, or (if asked for) the end of stdin.
 
@@ -28,7 +35,7 @@ def serve_until_stopped(
     log_to_stderr(log_level)
     folder = _own_folder(spool)
     try:
-        front = Front(bind, folder, [log_level, options.to_json()])
+        front = Front(bind, folder, [log_level, options.to_json(), masks.to_json()])
 
         def on_ready(seconds: float) -> None:
             facts = front.describe()
@@ -49,7 +56,9 @@ def serve_until_stopped(
 
 
 def _stop_at_eof(front: Front) -> None:
-    sys.stdin.buffer.read()
+    # Not by sys.stdin: Python aborts where a thread still waits in its buffer at the end.
+    while os.read(0, 65536):
+        pass
     front.stop()
 
 

@@ -1,6 +1,7 @@
 """The worker process: loads the weights once, then runs jobs one after the other. All that can crash happens here.
 
-Started by the front as `python -m void_server.service.worker LEVEL OPTIONS`: the log's level, EngineOptions as JSON.
+Started by the front as `python -m void_server.service.worker LEVEL OPTIONS MASKS`: the log's level, EngineOptions and
+MaskOptions as JSON.
 Speaks `link.py`'s messages.
 """
 
@@ -21,15 +22,22 @@ from void_client import __version__
 from void_client.delivery import write_atomically
 
 from void_server.engine import Engine, load_engine
-from void_server.engine_options import CannotLoad, EngineOptions
+from void_server.engine_options import CannotLoad, EngineOptions, MaskOptions
 from void_server.footage import Footage
+from void_server.mask_tools import load_mask_tools
+from void_server.masking import MaskTools
+from void_server.masks.endpoint import CannotReason
+from void_server.masks.hints import BadHints
+from void_server.masks.propagate import OutOfMemory as RotoOutOfMemory
 from void_server.masks.quadmask import BadMask
+from void_server.mattes import Mattes
 from void_server.model import BadClip, OutOfMemory
 from void_server.plates.exr import write_frame
 from void_server.plates.frame import BadPlate, Frame
 from void_server.plates.stream import ordered_map
+from void_server.prepare import AHEAD, THREADS
 from void_server.settings import ShotSettings
-from void_server.shot import AHEAD, THREADS, Mattes, build_quadmasks, remove_object
+from void_server.shot import build_quadmasks, remove_object
 
 from .folder import input_file, result_file
 from .link import Message, Pipe, messages
@@ -90,19 +98,25 @@ class Reporter:
         """Pass a sentence for the artist on."""
         self._pipe.send("notice", job=self._job, text=text)
 
+    def hints(self, text: str) -> None:
+        """Pass the hints on that somebody was asked for."""
+        self._pipe.send("hints", job=self._job, text=text)
 
-def run_job(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
+
+def run_job(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
     """One job from its folder to its folder; how it ended goes to the front, whatever happens."""
     job = command["job"]
     try:
         cancellations.check(job)
-        _make(engine, command, pipe, cancellations)
+        _make(engine, tools, command, pipe, cancellations)
         pipe.send("done", job=job)
     except JobCancelled:
         pipe.send("cancelled", job=job)
-    except (BadPlate, BadMask, BadClip) as error:
+    except (BadPlate, BadMask, BadHints, BadClip) as error:
         pipe.send("failed", job=job, code="bad_input", message=str(error))
-    except OutOfMemory as error:
+    except CannotReason as error:
+        pipe.send("failed", job=job, code="no_hints", message=str(error))
+    except (OutOfMemory, RotoOutOfMemory) as error:
         pipe.send("failed", job=job, code="out_of_memory", message=str(error))
     except Exception as error:
         log.exception("job %s", job)
@@ -110,22 +124,23 @@ def run_job(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancell
         pipe.send("failed", job=job, code="internal", message=message)
 
 
-def _make(engine: Engine, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
+def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
     """The job's frames, of either kind, written and reported one by one."""
     folder = Path(command["folder"])
     settings = ShotSettings.from_dict(command["settings"])
     numbers = range(command["first"], command["last"] + 1)
     footage = {
-        kind: Footage(name, {number: input_file(folder, kind, number) for number in numbers})
+        kind: Footage(name, {number: path for number in numbers if (path := input_file(folder, kind, number)).exists()})
         for kind, name in command["inputs"].items()
     }
     plate = footage.pop("plate")
     reporter = Reporter(command["job"], settings, pipe, cancellations)
-    mattes = Mattes(**footage)
+    mattes = Mattes(footage.get("roto"), footage.get("affected"), footage.get("quadmask"))
+    given: dict[str, Any] = {"hints": command["hints"], "tools": tools}
     if command["result"] == "quadmask":
-        frames = build_quadmasks(plate, mattes, reporter)
+        frames = build_quadmasks(plate, mattes, settings, reporter, **given)
     else:
-        frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"])
+        frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"], **given)
     encode = functools.partial(_encode, _metadata(command, engine))
     for number, data in zip(numbers, ordered_map(encode, frames, threads=THREADS, ahead=AHEAD), strict=True):
         write_atomically(result_file(folder, number), data)
@@ -168,11 +183,12 @@ def _take_stdout() -> Pipe:
 def main() -> None:
     """Load the engine, say so, and run jobs until the front closes the pipe."""
     pipe = _take_stdout()
-    level, options = sys.argv[1:]
+    level, options, masks = sys.argv[1:]
     log_to_stderr(cast(LogLevel, level))
     started = time.monotonic()
     try:
         engine = load_engine(EngineOptions.from_json(options))
+        tools = load_mask_tools(MaskOptions.from_json(masks))
     except CannotLoad as error:
         pipe.send("fatal", message=str(error))
         return
@@ -181,7 +197,7 @@ def main() -> None:
     cancellations = Cancellations()
     threading.Thread(target=_read_commands, args=(commands, cancellations), daemon=True).start()
     while command := commands.get():
-        run_job(engine, command, pipe, cancellations)
+        run_job(engine, tools, command, pipe, cancellations)
 
 
 if __name__ == "__main__":
