@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -244,7 +243,6 @@ def test_a_stop_does_not_wait_for_who_is_asked(plate: Footage, tmp_path: Path) -
             if slow.questions:
                 raise Stopped
 
-    began = time.monotonic()
     with pytest.raises(Stopped):
         quadmasks(
             plate,
@@ -253,7 +251,7 @@ def test_a_stop_does_not_wait_for_who_is_asked(plate: Footage, tmp_path: Path) -
             tools=MaskTools(reasoner=slow, answers=tmp_path / "answers"),
             progress=Impatient(),
         )
-    assert time.monotonic() - began < 20
+    assert not slow.answered.is_set(), "there is no answer yet"
     slow.answered.set()
 
 

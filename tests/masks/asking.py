@@ -14,7 +14,7 @@ from void_server.masks.openai_compatible import OpenAICompatible
 
 KEY = "AIzaSecret-0123456789"
 FRAMES, GRID = range(1001, 1015), (8, 12)
-PATIENCE = Patience(timeout=3, attempts=3, first_wait=0.02, longest_wait=0.6)
+PATIENCE = Patience(timeout=30, attempts=3, first_wait=0.02, longest_wait=0.6)
 
 SHADOW = {
     "noun": "shadow",

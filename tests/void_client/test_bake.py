@@ -93,7 +93,7 @@ def test_each_view_is_a_job_with_a_folder_of_its_own(server: str, tmp_path: Path
 def test_a_bake_whose_server_is_killed_is_carried_out_by_the_next_one(
     killable: Server, tmp_path: Path, shot: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("void_client.protocol.SILENCE", 2.0)
+    monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
     bake = new_bake(tmp_path / "v001", shot, prompt=f"until {tmp_path / 'go'}")
     in_pass1 = threading.Event()
 

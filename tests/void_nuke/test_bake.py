@@ -157,7 +157,7 @@ def test_two_nodes_bake_and_one_is_cancelled(script: Script, tmp_path: Path) -> 
 def test_killing_the_server_in_the_middle_leaves_nuke_alive_and_the_bake_resumable(
     script: Script, killable: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("void_client.protocol.SILENCE", 2.0)
+    monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
     node = script(address=killable.address, prompt=f"until {tmp_path / 'go'}")
     stage.press(node, "bake")
     stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
@@ -180,7 +180,7 @@ def test_killing_the_server_in_the_middle_leaves_nuke_alive_and_the_bake_resumab
 def test_an_interrupted_bake_of_other_inputs_is_given_up_only_if_the_artist_agrees(
     script: Script, killable: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("void_client.protocol.SILENCE", 2.0)
+    monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
     node = script(address=killable.address, prompt=f"until {tmp_path / 'go'}")
     stage.press(node, "bake")
     stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))

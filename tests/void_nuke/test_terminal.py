@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nuke
@@ -211,12 +210,10 @@ def test_a_nuke_that_is_killed_leaves_a_bake_that_the_reopened_script_takes_up(s
     assert [found.name for found in results(tmp_path, again).iterdir()] == ["v001"]
 
 
-def test_closing_nuke_during_a_bake_takes_no_time(script: Script, tmp_path: Path) -> None:
+def test_closing_nuke_during_a_bake_does_not_wait_for_it(script: Script, tmp_path: Path) -> None:
     node = script(prompt=f"until {tmp_path / 'go'}")
     process = nuke_with_gui(saved(node, tmp_path), node, "quit")
     assert process.stdout
     assert process.stdout.readline() == "in pass 1\n"
-    closed = time.monotonic()
-    assert process.wait(20) == 0
-    assert time.monotonic() - closed < 15, "it hung: it must not wait for the job"
+    assert process.wait(60) == 0, "it does not wait for the job, which is not allowed to end before"
     (tmp_path / "go").touch()
