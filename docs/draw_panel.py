@@ -4,10 +4,10 @@ The gizmo is made in the fake Nuke of the tests, and its knobs are walked as a s
 pictures of the documentation, from the root of the repository (any browser of the Chromium family will do):
 
     python docs/draw_panel.py gizmos/VOID.gizmo --tab VOID --no-tooltips --out /tmp/panel-void.html
-    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=620,320 \
+    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=620,390 \
         --screenshot=docs/images/panel-void.png file:///tmp/panel-void.html
     python docs/draw_panel.py gizmos/VOID.gizmo --out /tmp/panel-tabs.html
-    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=1180,1348 \
+    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=1180,1540 \
         --screenshot=docs/images/panel-tabs.png file:///tmp/panel-tabs.html
     python -c "from PIL import Image; p = 'docs/images/panel-tabs.png'; \
         Image.open(p).convert('RGB').quantize(64).save(p, optimize=True)"

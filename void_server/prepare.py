@@ -73,7 +73,10 @@ class _Small:
 def prepare_clip(
     plate: Footage, window: Window, settings: ShotSettings, progress: Progress
 ) -> tuple[Pixels, ModelCurve]:
-    """The shot as a clip float32 [T, H, W, 3] in 0..1 at the model's size, and its curve. Raises BadPlate."""
+    """What lies in `window` as a clip float32 [T, H, W, 3] in 0..1 at the model's size, and its curve.
+
+    The curve's maximum is that of the window. Raises BadPlate.
+    """
     count = len(plate.frames)
     clip = np.empty((count, settings.height, settings.width, 3), np.float32)
     maximum, not_finite = 1.0, {}
@@ -96,22 +99,24 @@ def prepare_clip(
 
 def _shrink_frame(plate: Footage, window: Window, settings: ShotSettings, frame: int) -> _Small:
     image = plate.read(frame)
-    rgb = image.rgb()
+    rgb = _within(image.rgb(), image.data_window, window)
     finite = np.isfinite(rgb)
     all_finite = bool(finite.all())
     # Before any filter, which would spread one NaN over its neighbours.
     cleaned = ModelCurve(HIGHEST_MAXIMUM).clean(rgb)
     return _Small(
-        linear=shrink(_within(cleaned, image.data_window, window), settings.width, settings.height),
+        linear=shrink(cleaned, settings.width, settings.height),
         maximum=float(cleaned.max() if all_finite else np.where(finite, cleaned, 0).max()),
         not_finite=0 if all_finite else int(finite.size - np.count_nonzero(finite)),
     )
 
 
 def _within(pixels: Pixels, data: Window, window: Window) -> Pixels:
-    """Pixels [h, w, 3] over `data` as they lie in `window`, black around."""
-    if data == window:
-        return pixels
+    """Pixels [h, w, 3] over `data` as they lie in `window`, black around them."""
+    common = data.intersection(window)
+    inside = pixels[common.slices_in(data)]
+    if common == window:
+        return inside
     canvas = np.zeros((window.height, window.width, 3), np.float32)
-    canvas[data.slices_in(window)] = pixels
+    canvas[common.slices_in(window)] = inside
     return canvas

@@ -31,10 +31,11 @@ class ShotSettings:
 
     height, width: the model's picture in pixels, multiples of 16. window, overlap: frames the model sees at once, and
     how many of them neighbouring windows share. passes: 1 stops after pass 1. every: the model sees every n-th frame,
-    and the others are filled from their neighbours by optical flow. grow: cells of the grid by which what is affected
-    is widened. ask: whether the server's reasoner is asked for hints: never, try (a shot without hints goes on with
-    what is painted), require. subject: what the object is, for the reasoner. feather: width in plate pixels of the
-    ramp around the matte within which the result blends into the plate. mask_levels: "netflix" or "quad".
+    and the others are filled from their neighbours by optical flow. crop: "auto" shows the model the part of the
+    plate around what changes, "full" all of it. grow: cells of the grid by which what is affected is widened. ask:
+    whether the server's reasoner is asked for hints: never, try (a shot without hints goes on with what is painted),
+    require. subject: what the object is, for the reasoner. feather: width in plate pixels of the ramp around the
+    matte within which the result blends into the plate. mask_levels: "netflix" or "quad".
     """
 
     height: Annotated[int, Meta(ge=16, le=4096)] = 384
@@ -48,6 +49,7 @@ class ShotSettings:
     grow: Annotated[int, Meta(ge=0, le=8)] = 0
     ask: Literal["never", "try", "require"] = "never"
     subject: Annotated[str, Meta(max_length=200)] = ""
+    crop: Literal["auto", "full"] = "auto"
     feather: Annotated[float, Meta(ge=0.0, le=512.0)] = 8.0
     pass1: Denoising = field(default_factory=lambda: Denoising(steps=30, guidance_scale=1.0))
     pass2: Denoising = field(default_factory=lambda: Denoising(steps=50, guidance_scale=6.0))

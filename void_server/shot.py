@@ -1,7 +1,7 @@
 """One shot, EXRs to EXRs. Read this first.
 
-    prepare   every plate frame is read and checked: plate -> small clip, the shot's maximum       prepare.py
-    masking   roto, SAM 2, hints -> quadmask, at plate resolution and at the model's               masking.py, mattes.py
+    masking   roto, SAM 2, hints -> quadmask of every frame, at plate resolution     masking.py, mattes.py, quadmasks.py
+    prepare   every plate frame is read and checked: the part around what changes -> small clip            prepare.py
     engine    clip and quadmask at the model's size -> the clip without the object (both passes)
     finish    every frame is read again: result -> linear, plate resolution -> laid over the plate inside the matte
 
@@ -12,7 +12,8 @@ At plate resolution a few frames are in memory at a time, however long the shot 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,21 @@ from void_server.engine import Engine, Progress, RemovalRequest
 from void_server.footage import Footage
 from void_server.masking import NO_TOOLS, MaskTools, Shot, complete, frame_range, needs_clip, refuse_early
 from void_server.masks.model_size import shrink_quadmask
-from void_server.masks.quadmask import KEEP, BadMask, split
+from void_server.masks.quadmask import KEEP
 from void_server.mattes import Mattes
 from void_server.plates.colour import ModelCurve
 from void_server.plates.composite import bounding_box, composite, matte_ramp
+from void_server.plates.crop import crop_window
 from void_server.plates.exr import Layout
 from void_server.plates.frame import Frame, Part
 from void_server.plates.resize import enlarge
 from void_server.plates.window import Window
 from void_server.prepare import Pixels, common_window, prepare_clip, stage
+from void_server.quadmasks import Quadmask, Quadmasks
 from void_server.settings import ShotSettings
 
 LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)  # as a quadmask's levels are shown and stored
 QUADMASK_LAYER = LEVELS.astype(np.float16)  # beside the half channels of a plate
-
-Quadmask = npt.NDArray[np.uint8]
 
 
 def remove_object(
@@ -58,24 +59,26 @@ def remove_object(
     """
     window = common_window(plate, mattes.given())
     refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
-    clip, curve = prepare_clip(plate, window, settings, progress)
-    mattes, scene = complete(mattes, Shot(plate, window, clip), settings, hints, tools, progress)
+    mattes, scene = _completed(plate, mattes, window, settings, hints, tools, progress)
     if scene and not prompt:
         prompt = scene
         progress.notice(f"the prompt is the hints': {scene}")
+    quadmasks = Quadmasks(plate, mattes, window, progress)
+    crop = _crop(quadmasks, plate, settings)
+    clip, curve = prepare_clip(plate, crop, settings, progress)
     result = engine.remove(
         RemovalRequest(
             clip=clip,
-            quadmask=_model_quadmasks(plate, mattes, window, settings, progress),
+            quadmask=_model_quadmask(quadmasks, crop, plate.frames, settings),
             prompt=prompt,
             settings=settings,
             progress=progress,
             frames=plate.frames,
-            windows=(window,) * len(plate.frames),
+            windows=(crop,) * len(plate.frames),
             curve=curve,
         )
     )
-    finish = functools.partial(_finish, plate, mattes, window, curve, settings.feather)
+    finish = functools.partial(_finish, plate, quadmasks, crop, curve, settings.feather)
     yield from stage("finishing", finish, zip(plate.frames, result, strict=True), len(plate.frames), progress)
 
 
@@ -98,51 +101,47 @@ def build_quadmasks(
     """
     window = common_window(plate, mattes.given())
     refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
+    mattes, _ = _completed(plate, mattes, window, settings, hints, tools, progress)
+    quadmasks = Quadmasks(plate, mattes, window, progress)
+
+    def finish(frame: int) -> Frame:
+        return _as_picture(quadmasks[frame], window, plate.layout(frame))
+
+    yield from stage("finishing", finish, plate.frames, len(plate.frames), progress)
+
+
+def _completed(
+    plate: Footage,
+    mattes: Mattes,
+    window: Window,
+    settings: ShotSettings,
+    hints: str,
+    tools: MaskTools,
+    progress: Progress,
+) -> tuple[Mattes, str]:
+    """The mattes with what SAM 2 and hints add, and the hints' scene. The plate is read only if they have to see it."""
     clip = np.empty((0, 0, 0, 3), np.float32)
     if needs_clip(mattes, frame_range(plate), settings, hints, tools):
         clip, _ = prepare_clip(plate, window, settings, progress)
-    mattes, _ = complete(mattes, Shot(plate, window, clip), settings, hints, tools, progress)
-    count = len(plate.frames)
-    removes = stage(
-        "masking", lambda frame: _removes(_read_quadmask(plate, mattes, window, frame)), plate.frames, count, progress
-    )
-    if not any(list(removes)):  # the list: what comes after the first hit is checked too
-        raise _nothing_to_remove(plate, mattes)
-
-    def finish(frame: int) -> Frame:
-        return _as_picture(_read_quadmask(plate, mattes, window, frame), window, plate.layout(frame))
-
-    yield from stage("finishing", finish, plate.frames, count, progress)
+    return complete(mattes, Shot(plate, window, clip), settings, hints, tools, progress)
 
 
-def _model_quadmasks(
-    plate: Footage, mattes: Mattes, window: Window, settings: ShotSettings, progress: Progress
-) -> Quadmask:
-    """The shot's quadmask uint8 [T, H, W] at the model's size. Raises BadMask where nothing is to be removed."""
-    count = len(plate.frames)
-    quadmasks = np.empty((count, settings.height, settings.width), np.uint8)
-    removes = False
-
-    def small(frame: int) -> tuple[Quadmask, bool]:
-        quadmask = _read_quadmask(plate, mattes, window, frame)
-        return shrink_quadmask(quadmask, settings.width, settings.height, settings.mask_levels), _removes(quadmask)
-
-    for index, (quadmask, has) in enumerate(stage("masking", small, plate.frames, count, progress)):
-        quadmasks[index] = quadmask
-        removes |= has
-    if not removes:
-        raise _nothing_to_remove(plate, mattes)
-    return quadmasks
+def _crop(quadmasks: Quadmasks, plate: Footage, settings: ShotSettings) -> Window:
+    """The part of the plate that the model is shown: around all that it changes and the ramp about it."""
+    if settings.crop == "full":
+        return quadmasks.window
+    reach = math.ceil(settings.feather)
+    region = quadmasks.region
+    wider = Window(region.x - reach, region.y - reach, region.width + 2 * reach, region.height + 2 * reach)
+    aspect = plate.layout(plate.frames[0]).pixel_aspect
+    return crop_window(wider.intersection(quadmasks.window), quadmasks.window, settings.width, settings.height, aspect)
 
 
-def _read_quadmask(plate: Footage, mattes: Mattes, window: Window, frame: int) -> Quadmask:
-    """One frame's quadmask over the common window."""
-    return mattes.read(frame, window, index=frame - plate.frames[0])
-
-
-def _removes(quadmask: Quadmask) -> bool:
-    """Whether a quadmask has anything that is to go."""
-    return bool(split(quadmask)[0].any())
+def _model_quadmask(quadmasks: Quadmasks, crop: Window, frames: tuple[int, ...], settings: ShotSettings) -> Quadmask:
+    """The crop's quadmask uint8 [T, H, W] at the model's size."""
+    here = crop.slices_in(quadmasks.window)
+    size = settings.width, settings.height
+    return np.stack([shrink_quadmask(quadmasks[frame][here], *size, settings.mask_levels) for frame in frames])
 
 
 def _as_picture(quadmask: Quadmask, window: Window, layout: Layout) -> Frame:
@@ -158,44 +157,44 @@ def _as_picture(quadmask: Quadmask, window: Window, layout: Layout) -> Frame:
     return Frame((Part(header, dict.fromkeys("RGB", level) | {"A": np.ones_like(level)}),))
 
 
-def _nothing_to_remove(plate: Footage, mattes: Mattes) -> BadMask:
-    frames = f"{plate.frames[0]}-{plate.frames[-1]}"
-    if mattes.roto:
-        return BadMask(
-            f"the roto {mattes.roto.name} is empty on every frame of {frames} (no alpha of 1/32 or more inside the "
-            "plate): paint what is to be removed into its alpha"
-        )
-    return BadMask(f"the quadmask has nothing to remove (0 or 63) on any frame of {frames}: paint what is to go")
-
-
 def _finish(
-    plate: Footage, mattes: Mattes, window: Window, curve: ModelCurve, feather: float, item: tuple[int, Pixels]
+    plate: Footage,
+    quadmasks: Quadmasks,
+    crop: Window,
+    curve: ModelCurve,
+    feather: float,
+    item: tuple[int, Pixels],
 ) -> Frame:
     """One frame of the result over its plate."""
     number, generated = item
     image = plate.read(number)
-    here = image.data_window.slices_in(window)
-    quadmask = _read_quadmask(plate, mattes, window, number)
+    data = image.data_window
+    here = data.slices_in(quadmasks.window)
+    quadmask = quadmasks[number]
     matte = matte_ramp(quadmask != KEEP, feather)[here]
     layers = {
         "void.quadmask": QUADMASK_LAYER[quadmask[here]],
         "void.matte": matte.astype(np.float16),
     }
-    if matte.any():
-        layers |= _filled(image, enlarge(generated, window.width, window.height)[here], matte, curve.decode)
+    box = bounding_box(matte > 0)
+    if box is not None:
+        rows, columns = box
+        filled = Window(data.x + columns.start, data.y + rows.start, *_size(box))
+        encoded = enlarge(generated, crop.width, crop.height)[filled.slices_in(crop)]
+        layers |= _filled(image, curve.decode(encoded), matte[box], box)
     return image.with_channels(layers)
 
 
-def _filled(
-    image: Frame, encoded: Pixels, matte: Pixels, decode: Callable[[Pixels], Pixels]
-) -> dict[str, npt.NDArray[Any]]:
-    """R, G and B with the generated picture laid in by the matte."""
-    box = bounding_box(matte > 0)
-    assert box is not None
-    linear = decode(encoded[box])
+def _size(box: tuple[slice, slice]) -> tuple[int, int]:
+    """Width and height of a box of rows and columns."""
+    return box[1].stop - box[1].start, box[0].stop - box[0].start
+
+
+def _filled(image: Frame, linear: Pixels, matte: Pixels, box: tuple[slice, slice]) -> dict[str, npt.NDArray[Any]]:
+    """R, G and B with the generated picture laid into a box by the matte."""
     channels = {}
     for index, name in enumerate("RGB"):
         channel = image.channel(name).copy()
-        channel[box] = composite(channel[box], np.ascontiguousarray(linear[..., index]), matte[box])
+        channel[box] = composite(channel[box], np.ascontiguousarray(linear[..., index]), matte)
         channels[name] = channel
     return channels

@@ -14,7 +14,18 @@ from .node import WRITES, value
 # The panel's knobs that change the result.
 SETTINGS = (
     *("prompt", "subject", "ask", "hints_file", "range", "first", "last", "feather", "grow", "roto_keys"),
-    *("passes", "steps1", "guidance1", "steps2", "guidance2", "seed", "mask_levels", "model_width", "model_height"),
+    *(
+        "passes",
+        "steps1",
+        "guidance1",
+        "steps2",
+        "guidance2",
+        "seed",
+        "mask_levels",
+        "model_width",
+        "model_height",
+        "crop",
+    ),
     *("model_window", "overlap", "every", "layers", "datatype"),
 )
 

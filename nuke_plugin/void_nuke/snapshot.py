@@ -157,6 +157,7 @@ def settings_of(node: nuke.Group) -> dict[str, Any]:
         "mask_levels": str(value(node, "mask_levels")),
         "passes": 2 if value(node, "passes") == "both" else 1,
         "feather": float(value(node, "feather")),
+        "crop": str(value(node, "crop")),
         "grow": int(value(node, "grow")),
         "ask": {"ask, else stop": "require", "ask, else go on": "try"}.get(value(node, "ask"), "never"),
         "subject": str(value(node, "subject")).strip(),
