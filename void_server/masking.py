@@ -86,7 +86,7 @@ def needs_clip(mattes: Mattes, frames: range, settings: ShotSettings, hints: str
     if mattes.roto is None:
         return False
     asks = settings.ask != "never" and not hints and tools.reasoner is not None
-    return asks or any(frame not in mattes.roto.paths for frame in frames)
+    return asks or bool(unpainted(frames, [mattes.roto.paths]))
 
 
 def complete(
@@ -101,7 +101,7 @@ def complete(
         return mattes, ""
     mattes = replace(mattes, grow=settings.grow)
     assert mattes.roto is not None
-    if any(frame not in mattes.roto.paths for frame in shot.frames):
+    if unpainted(shot.frames, [mattes.roto.paths]):
         mattes = replace(mattes, carried=_carried(mattes, shot, tools, progress))
     found = _hints(mattes, shot, settings, hints, tools, progress)
     if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from dataclasses import dataclass
 
@@ -44,10 +45,7 @@ class Quadmasks:
         if not any(frame.removes for frame in kept):
             raise _nothing_to_remove(plate, mattes)
         self._kept = dict(zip(plate.frames, kept, strict=True))
-        boxes = [frame.box for frame in kept if frame.box]
-        self.region = boxes[0]
-        for box in boxes:
-            self.region = self.region.union(box)
+        self.region = functools.reduce(Window.union, [frame.box for frame in kept if frame.box])
 
     def __getitem__(self, frame: int) -> Quadmask:
         """One frame's quadmask."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import nuke
 from void_client.sequences import FileSequence
 
-from .node import WRITES, value
+from .node import WRITES, asked_range, value
 
 # The panel's knobs that change the result.
 SETTINGS = (
@@ -43,14 +43,17 @@ def fingerprint(node: nuke.Group, *, files: bool = True) -> dict[str, str]:
     Keys are `setting NAME`, `node INPUT COUNT` and `file NAME`; a node's mark is its name and a digest.
     """
     marks = {f"setting {name}": str(value(node, name)) for name in SETTINGS}
-    if value(node, "range") != "custom":
-        marks |= {f"setting {name}": str(frame) for name, frame in zip(("first", "last"), _range_above(node))}
+    first, last = asked_range(node) or (0, 0)
+    marks |= {"setting first": str(first), "setting last": str(last)}
+    digests: dict[str, str] = {}  # what lies above two inputs is looked at once
     for index, name in enumerate(WRITES):
-        above = node.input(index)
-        for count, found in enumerate(_upstream(above)):
-            marks[f"node {name} {count}"] = f"{found.name()} {_digest(found)}"
-            if files and found.Class() == "Read":
-                marks |= _file_marks(found)
+        for count, found in enumerate(_upstream(node.input(index))):
+            full = found.fullName()
+            if full not in digests:
+                digests[full] = _digest(found)
+                if files and found.Class() == "Read":
+                    marks |= _file_marks(found)
+            marks[f"node {name} {count}"] = f"{found.name()} {digests[full]}"
     return marks
 
 
@@ -80,13 +83,6 @@ def _node_difference(before: list[tuple[str, str]], now: list[tuple[str, str]]) 
             return f"{name} is gone"
     changed = [name for name, digest in now if (name, digest) not in before]
     return f"{changed[0]} has changed" if changed else "the connections have changed"
-
-
-def _range_above(node: nuke.Group) -> tuple[int, int]:
-    plate = node.input(0)
-    if value(node, "range") == "global":
-        return int(value(nuke.root(), "first_frame")), int(value(nuke.root(), "last_frame"))
-    return (plate.firstFrame(), plate.lastFrame()) if plate is not None else (0, 0)
 
 
 def _upstream(node: nuke.Node | None) -> Iterator[nuke.Node]:

@@ -49,6 +49,17 @@ def value(node: nuke.Node, name: str) -> Any:
     return knob.value()
 
 
+def asked_range(node: nuke.Group) -> tuple[int, int] | None:
+    """First and last frame that the panel asks for; None where they are the plate's and none is connected."""
+    kind = value(node, "range")
+    if kind == "global":
+        return int(value(nuke.root(), "first_frame")), int(value(nuke.root(), "last_frame"))
+    if kind == "custom":
+        return int(value(node, "first")), int(value(node, "last"))
+    plate = node.input(0)
+    return None if plate is None else (plate.firstFrame(), plate.lastFrame())
+
+
 def server_of(node: nuke.Node) -> tuple[str, list[str]]:
     """The server's address and the command that starts one, as the Server tab and the environment say."""
     address = server.address_or_default(str(value(node, "server")))

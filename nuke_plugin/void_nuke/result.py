@@ -12,8 +12,6 @@ from .node import RESULT, child, set_badge, set_status, unrecorded, value
 from .snapshot import results_root
 from .versions import Version, Versions
 
-NONE = "none"
-
 
 def versions_of(node: nuke.Group) -> Versions | None:
     """The node's results on disk; None for a node, or a script, that has no place for them yet."""

@@ -15,7 +15,7 @@ from void_client.hints import read_hints_file
 from void_client.sequences import FrameRange
 
 from .fingerprint import fingerprint
-from .node import WRITES, ensure_identity, value
+from .node import WRITES, asked_range, ensure_identity, value
 
 COLOUR_KNOBS = ("colorManagement", "OCIO_config", "customOCIOConfigPath", "workingSpaceLUT")
 
@@ -118,15 +118,9 @@ def connected_inputs(node: nuke.Group) -> dict[str, nuke.Node]:
 
 def frame_range(node: nuke.Group) -> FrameRange:
     """The frames that the panel asks for. Raises BadInput."""
-    kind = value(node, "range")
-    if kind == "global":
-        first, last = int(value(nuke.root(), "first_frame")), int(value(nuke.root(), "last_frame"))
-    elif kind == "custom":
-        first, last = int(value(node, "first")), int(value(node, "last"))
-    else:
-        plate = node.input(0)
-        assert plate is not None
-        first, last = plate.firstFrame(), plate.lastFrame()
+    asked = asked_range(node)
+    assert asked is not None
+    first, last = asked
     if last < first:
         raise BadInput(f"the frame range {first}-{last} of {node.fullName()} runs backwards: set it on the VOID tab")
     return FrameRange(first, last)

@@ -77,6 +77,11 @@ def wait_for_status(node: nuke.Node, part: str) -> None:
     stage.wait_until(lambda: part in status(node) and not stage.progress_tasks())
 
 
+def wait_for_pass1() -> None:
+    """Let Nuke run until some bake's progress says that the model is at work."""
+    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+
+
 def results(folder: Path, node: nuke.Node) -> Path:
     """The folder of a node's versions."""
     return folder / "void" / str(node["void_id"].value())

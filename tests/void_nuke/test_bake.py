@@ -13,7 +13,7 @@ import pytest
 import stage
 from servers import Server
 
-from .conftest import Script, results, status, wait_for_status
+from .conftest import Script, results, status, wait_for_pass1, wait_for_status
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_progress_tells_stage_and_step(script: Script, tmp_path: Path) -> None:
 def test_cancel_stops_the_job_and_leaves_nothing(script: Script, tmp_path: Path, how: str) -> None:
     node = script(prompt=f"until {tmp_path / 'never'}")
     stage.press(node, "bake")
-    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+    wait_for_pass1()
     if how == "button":
         stage.press(node, "cancel")
     else:
@@ -160,7 +160,7 @@ def test_killing_the_server_in_the_middle_leaves_nuke_alive_and_the_bake_resumab
     monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
     node = script(address=killable.address, prompt=f"until {tmp_path / 'go'}")
     stage.press(node, "bake")
-    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+    wait_for_pass1()
     job = node["void_job"].value()
     killable.kill()
     node["seed"].setValue(5)  # the comp can be worked in meanwhile
@@ -183,7 +183,7 @@ def test_an_interrupted_bake_of_other_inputs_is_given_up_only_if_the_artist_agre
     monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
     node = script(address=killable.address, prompt=f"until {tmp_path / 'go'}")
     stage.press(node, "bake")
-    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+    wait_for_pass1()
     killable.kill()
     stage.wait_until(lambda: stage.messages())
     killable.start()
@@ -210,7 +210,7 @@ def test_a_node_deleted_meanwhile_disturbs_nothing(script: Script, tmp_path: Pat
     node = script(prompt=f"until {tmp_path / 'go'}")
     folder = results(tmp_path, node)
     stage.press(node, "bake")
-    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+    wait_for_pass1()
     nuke.delete(node)
     (tmp_path / "go").touch()
     stage.wait_until(lambda: (folder / "v001" / "manifest.json").exists() and not stage.progress_tasks())

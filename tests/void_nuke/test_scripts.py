@@ -12,7 +12,7 @@ import pytest
 import stage
 from void_client.client import Client
 
-from .conftest import Script, read, results, status, wait_for_status
+from .conftest import Script, read, results, status, wait_for_pass1, wait_for_status
 
 
 def bake(node: nuke.Node, version: str = "v001") -> None:
@@ -48,7 +48,7 @@ def test_a_saved_script_finds_its_result_again(script: Script, tmp_path: Path) -
 def test_a_bake_that_goes_on_is_taken_up_by_the_reopened_script(script: Script, tmp_path: Path) -> None:
     node = script(prompt=f"until {tmp_path / 'go'}")
     stage.press(node, "bake")
-    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+    wait_for_pass1()
     nuke.scriptSave()
     nuke.scriptClear()
     (tmp_path / "go").touch()
@@ -61,7 +61,7 @@ def test_a_bake_that_ended_while_the_script_was_closed_is_shown(script: Script, 
     node = script(prompt=f"until {tmp_path / 'go'}")
     folder = results(tmp_path, node)
     stage.press(node, "bake")
-    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+    wait_for_pass1()
     nuke.scriptSave()
     nuke.scriptClear()
     (tmp_path / "go").touch()
@@ -74,7 +74,7 @@ def test_a_bake_that_ended_while_the_script_was_closed_is_shown(script: Script, 
 def test_a_bake_whose_server_is_gone_is_said_quietly_on_opening(script: Script, tmp_path: Path) -> None:
     node = script(prompt=f"until {tmp_path / 'never'}")
     stage.press(node, "bake")
-    stage.wait_until(lambda: any("pass 1" in bar.message for bar in stage.progress_tasks()))
+    wait_for_pass1()
     stage.press(node, "cancel")
     job, address = node["void_job"].value(), node["server"].value()
     record = (results(tmp_path, node) / "v001" / "job.json").read_bytes()

@@ -71,45 +71,24 @@ def removeKnobChanged(
     _remove("knobChanged", _callback(call, args, kwargs, nodeClass, node))
 
 
-addOnUserCreate, removeOnUserCreate = (
-    _adder("onUserCreate", "addOnUserCreate"),
-    _remover("onUserCreate", "removeOnUserCreate"),
-)
-addOnCreate, removeOnCreate = _adder("onCreate", "addOnCreate"), _remover("onCreate", "removeOnCreate")
-addOnDestroy, removeOnDestroy = _adder("onDestroy", "addOnDestroy"), _remover("onDestroy", "removeOnDestroy")
-addOnScriptLoad, removeOnScriptLoad = (
-    _adder("onScriptLoad", "addOnScriptLoad"),
-    _remover("onScriptLoad", "removeOnScriptLoad"),
-)
-addOnScriptSave, removeOnScriptSave = (
-    _adder("onScriptSave", "addOnScriptSave"),
-    _remover("onScriptSave", "removeOnScriptSave"),
-)
-addOnScriptClose, removeOnScriptClose = (
-    _adder("onScriptClose", "addOnScriptClose"),
-    _remover("onScriptClose", "removeOnScriptClose"),
-)
-addUpdateUI, removeUpdateUI = _adder("updateUI", "addUpdateUI"), _remover("updateUI", "removeUpdateUI")
-addAutolabel, removeAutolabel = _adder("autolabel", "addAutolabel"), _remover("autolabel", "removeAutolabel")
-addBeforeRender, removeBeforeRender = (
-    _adder("beforeRender", "addBeforeRender"),
-    _remover("beforeRender", "removeBeforeRender"),
-)
-addBeforeFrameRender, removeBeforeFrameRender = (
-    _adder("beforeFrameRender", "addBeforeFrameRender"),
-    _remover("beforeFrameRender", "removeBeforeFrameRender"),
-)
-addAfterFrameRender, removeAfterFrameRender = (
-    _adder("afterFrameRender", "addAfterFrameRender"),
-    _remover("afterFrameRender", "removeAfterFrameRender"),
-)
-addAfterRender, removeAfterRender = (
-    _adder("afterRender", "addAfterRender"),
-    _remover("afterRender", "removeAfterRender"),
-)
-addFilenameFilter, removeFilenameFilter = (
-    _adder("filenameFilter", "addFilenameFilter"),
-    _remover("filenameFilter", "removeFilenameFilter"),
-)
+def _pair(event: str) -> tuple[Any, Any]:
+    """add... and remove... of one event."""
+    name = event[0].upper() + event[1:]
+    return _adder(event, f"add{name}"), _remover(event, f"remove{name}")
+
+
+addOnUserCreate, removeOnUserCreate = _pair("onUserCreate")
+addOnCreate, removeOnCreate = _pair("onCreate")
+addOnDestroy, removeOnDestroy = _pair("onDestroy")
+addOnScriptLoad, removeOnScriptLoad = _pair("onScriptLoad")
+addOnScriptSave, removeOnScriptSave = _pair("onScriptSave")
+addOnScriptClose, removeOnScriptClose = _pair("onScriptClose")
+addUpdateUI, removeUpdateUI = _pair("updateUI")
+addAutolabel, removeAutolabel = _pair("autolabel")
+addBeforeRender, removeBeforeRender = _pair("beforeRender")
+addBeforeFrameRender, removeBeforeFrameRender = _pair("beforeFrameRender")
+addAfterFrameRender, removeAfterFrameRender = _pair("afterFrameRender")
+addAfterRender, removeAfterRender = _pair("afterRender")
+addFilenameFilter, removeFilenameFilter = _pair("filenameFilter")
 
 __all__ = [name for name in globals() if name.startswith(("add", "remove"))]
