@@ -8,16 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from void_server.model import warped_noise
-from void_server.model.warped_noise import (
-    cover,
-    cover_geometry,
-    fit_latents,
-    resize_flow,
-    stretch_indices,
-    warp_clip,
-    warp_step,
-)
+from void_server.model import reference_geometry
+from void_server.model.reference_geometry import cover, cover_geometry, fit_latents, stretch_indices
+from void_server.model.warped_noise import resize_flow, warp_clip, warp_step
 
 SCENARIOS = (
     "all_out",
@@ -205,8 +198,8 @@ def test_an_unknown_mode_is_refused() -> None:
 
 
 def test_reference_mode_goes_through_its_own_frames_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warped_noise, "REFERENCE_SIZE", (64, 96))
-    monkeypatch.setattr(warped_noise, "REFERENCE_FRAMES", 5)
+    monkeypatch.setattr(reference_geometry, "REFERENCE_SIZE", (64, 96))
+    monkeypatch.setattr(reference_geometry, "REFERENCE_FRAMES", 5)
     flow = ConstantFlow(0, 0)
     noise = warp_clip(numbered_clip(9, 48, 80), flow, (1, 2, 16, 6, 10), mode="reference")
     # The clip is cut to 5 frames, whose ends are kept: rint(i * 4 / 4).
