@@ -92,6 +92,9 @@ def serve(
         typer.Option(help="Skip blocks where the first changes by less than this; 0 is never. See docs/speed.md."),
     ] = 0.0,
     attention: Annotated[Attention, typer.Option(help="The attention kernel.")] = "auto",
+    raft: Annotated[
+        Path | None, typer.Option(help="File of RAFT-large's weights, for optical flow; without it, OpenCV's DIS.")
+    ] = None,
     sam2: Annotated[
         Path | None, typer.Option(help="Folder of SAM 2's weights: a roto may then be painted on some frames only.")
     ] = None,
@@ -118,6 +121,7 @@ def serve(
             fuse_qkv=fuse_qkv,
             first_block_cache=first_block_cache,
             attention=attention,
+            raft=raft,
         )
         masks = MaskOptions(sam2, reasoner, reasoner_model, reasoner_endpoint, answers)
         serve_until_stopped(bind, options, masks, spool, log_level, until_eof=until_eof, as_json=as_json)

@@ -40,7 +40,8 @@ class EngineOptions(_Options):
     """What `void serve` was told of its engine.
 
     name: "void", or an operator's own as module:factory. weights: its folder. plan: how the transformers are held,
-    "auto" for what fits the card. The rest as in docs/speed.md; off, every number is the reference's.
+    "auto" for what fits the card. raft: file of RAFT-large's weights, for the optical flow; without it, OpenCV's DIS.
+    The rest as in docs/speed.md; off, every number is the reference's.
     """
 
     name: str = "void"
@@ -50,6 +51,7 @@ class EngineOptions(_Options):
     fuse_qkv: bool = False
     first_block_cache: float = 0.0
     attention: Attention = "auto"
+    raft: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from void_server.engine import RemovalRequest
 from void_server.engine_options import CannotLoad, EngineOptions
 from void_server.model import VoidModel, WeightsFolder
 from void_server.model.clip import padded_length
-from void_server.model.flow import DISFlow
+from void_server.model.flow import DISFlow, FlowEstimator
+from void_server.model.raft import RaftFlow
 from void_server.model.retime import fill_between, key_frames
 from void_server.model.settings import latent_frames
 from void_server.model.speed import Speed, SpeedUnavailable
@@ -23,11 +24,11 @@ from void_server.model.weights import WeightsCard
 class VoidEngine:
     """Both passes of VOID on weights that stay loaded."""
 
-    def __init__(self, model: VoidModel, name: str, notice: str) -> None:
+    def __init__(self, model: VoidModel, name: str, notice: str, flow: FlowEstimator) -> None:
         self.name = name
         self.notice = notice
         self._model = model
-        self._flow = DISFlow()
+        self._flow = flow
 
     @classmethod
     def load(cls, options: EngineOptions) -> VoidEngine:
@@ -35,7 +36,9 @@ class VoidEngine:
         if options.weights is None:
             raise CannotLoad("no weights given: `void serve --weights DIR` (`void weights tiny DIR` makes some to try)")
         cuda = torch.cuda.is_available()
+        device = "cuda" if cuda else "cpu"
         try:
+            flow = RaftFlow(options.raft, device) if options.raft else DISFlow()
             folder = WeightsFolder.find(options.weights)
             speed = Speed(
                 compile=options.compile,
@@ -47,7 +50,7 @@ class VoidEngine:
                 folder.base,
                 folder.pass1,
                 folder.pass2,
-                device="cuda" if cuda else "cpu",
+                device=device,
                 dtype=torch.bfloat16 if cuda else torch.float32,
                 plan=None if options.plan == "auto" else options.plan,
                 speed=speed,
@@ -55,7 +58,7 @@ class VoidEngine:
         except (ValueError, SpeedUnavailable) as error:
             raise CannotLoad(str(error)) from error
         card = folder.card or WeightsCard(name=options.weights.name)
-        return cls(model, card.name, card.notice)
+        return cls(model, card.name, card.notice, flow)
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """Both passes on the frames that the model is to see; the others from their neighbours."""
@@ -75,7 +78,14 @@ class VoidEngine:
         settings = request.settings.for_pass(2)
         length = padded_length(len(first), settings.window, settings.max_frames)
         shape = (1, latent_frames(length), 16, settings.height // 8, settings.width // 8)
-        noise = warp_clip(first, self._flow, shape, seed=settings.seed)
+        noise = warp_clip(
+            first,
+            self._flow,
+            shape,
+            mode=request.settings.noise,
+            seed=settings.seed,
+            degradation=request.settings.noise_degradation,
+        )
         request.progress.step("warping", 1, 1)
         return self._run(2, request, noise)
 

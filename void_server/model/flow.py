@@ -28,13 +28,18 @@ class DISFlow:
 
     def __call__(self, first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
         """See FlowEstimator. Raises ValueError for frames under 16 pixels or of two sizes."""
-        if first.shape != second.shape or min(first.shape[:2]) < _SMALLEST_SIDE:
-            raise ValueError(
-                f"frames are {first.shape[:2]} and {second.shape[:2]}; flow needs two of one size, "
-                f"each side {_SMALLEST_SIDE} pixels or more"
-            )
+        check_pair(first, second)
         flow = self._dis.calc(_grey(first), _grey(second), None)
         return np.ascontiguousarray(flow.transpose(2, 0, 1), dtype=np.float32)
+
+
+def check_pair(first: NDArray[Any], second: NDArray[Any]) -> None:
+    """Raise ValueError unless two frames are of one size, and large enough for any estimator."""
+    if first.shape != second.shape or min(first.shape[:2]) < _SMALLEST_SIDE:
+        raise ValueError(
+            f"frames are {first.shape[:2]} and {second.shape[:2]}; flow needs two of one size, "
+            f"each side {_SMALLEST_SIDE} pixels or more"
+        )
 
 
 def _grey(frame: NDArray[Any]) -> NDArray[np.uint8]:

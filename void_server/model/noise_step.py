@@ -206,14 +206,7 @@ def _split(
     mass = weight[pulls.source] * share
     fresh_mass = weight.new_full((1,), 1 / size)
     pulled_mass = mass.index_select(0, pulls.group)
-    masses = torch.cat(
-        [
-            mass[pulls.living],
-            fresh_mass.expand(counts[1]),
-            mass.index_select(0, pulls.group),
-            fresh_mass.expand(counts[3]),
-        ]
-    )
+    masses = torch.cat([mass[pulls.living], fresh_mass.expand(counts[1]), pulled_mass, fresh_mass.expand(counts[3])])
     return _Changed(particles, ended, noise, masses)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 MaskLevels = Literal["netflix", "quad"]
+WarpMode = Literal["exact", "reference"]
 
 SPATIAL_MULTIPLE = 16  # the VAE divides by 8, the transformer's patches by 2
 FRAMES_PER_LATENT = 4

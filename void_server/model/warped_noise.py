@@ -6,10 +6,10 @@ cell that no particle reaches pulls a copy from where the flow says it came. A s
 group, among which its noise is split; particles that meet in a cell are merged. docs/warped-noise.md has measurements.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +20,7 @@ from void_server.model import reference_geometry as reference
 from void_server.model.clip import padded_frame_indices
 from void_server.model.flow import FlowEstimator
 from void_server.model.noise_step import Buffers, step_rows
-from void_server.model.settings import FRAMES_PER_LATENT
-
-WarpMode = Literal["exact", "reference"]
+from void_server.model.settings import FRAMES_PER_LATENT, WarpMode
 
 CELLS_PER_LATENT = 32  # fine enough that a latent's noise follows motion of a 32nd of it
 
@@ -65,9 +63,10 @@ def warp_clip(
     clip: float32 [T, h, w, 3] in 0..1. latent_shape: (1, Tl, C, H/8, W/8). Frames after T are the clip reflected, as
     the passes pad it; a clip of any length is one chain, so that windows that share a frame share its noise.
     degradation: see `degrade`. Returns float32 of latent_shape, on the CPU; the same seed gives the same bits.
+    Memory: a few states (CELLS_PER_LATENT**2 cells a latent, C numbers each), whatever the length of the clip.
 
-    mode "exact": white, unit variance, latent frame j registered with padded frame 4j; what motion is left when it is
-    rounded to cells goes into the next step, so that slow motion is not lost. mode "reference": as the published code
+    mode "exact": white, unit variance, latent frame j registered with padded frame 4j; motion of less than a cell a
+    step is accumulated, not lost (see `lag`). mode "reference": as the published code
     makes it, at a fixed 480x720 and 72 frames and then resized, which the weights have been run with, but which is
     neither white nor of unit variance nor quite in register. Raises ValueError for any other mode.
     """
@@ -99,7 +98,7 @@ def degrade(noise: torch.Tensor, amount: float, generator: torch.Generator) -> t
     if amount == 0:
         return noise
     new = torch.randn(noise.shape, generator=generator, dtype=noise.dtype)
-    return ((1 - amount) * noise + amount * new) / ((1 - amount) ** 2 + amount**2) ** 0.5
+    return ((1 - amount) * noise + amount * new) / math.hypot(1 - amount, amount)
 
 
 def _warp_frames(
@@ -113,7 +112,7 @@ def _warp_frames(
 ) -> Iterator[torch.Tensor]:
     """One [C, *grid] of noise for each frame, the state being CELLS_PER_LATENT times finer each way.
 
-    accumulate: carry what rounding the flow to cells leaves of it into the next step. In memory: two states.
+    accumulate: carry what rounding the flow to cells leaves of it into the next step, see `lag`.
     """
     height, width = (side * CELLS_PER_LATENT for side in grid)
     rows = torch.randn(height * width, channels, generator=generator)
@@ -127,15 +126,29 @@ def _warp_frames(
         rows, weight, origin = step_rows(rows, weight, flow, generator=generator, buffers=buffers)
         buffers = replace(buffers, rows=before)
         if accumulate:
-            # Depends on the flow alone, so the noise stays as white as if the flow had been another.
-            left = flow.sub_(flow.round()).view(2, -1).index_select(1, origin).view_as(flow)
+            left = lag(flow, origin)
         yield _area_mean(rows, grid)
+
+
+def lag(flow: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
+    """How far the noise has stayed behind a flow [2, H, W] that a step has rounded to cells; to be added to the next.
+
+    origin: int32 [H * W], the cell that each cell's noise came from. Returns [2, H, W], in cells, smooth: the mean over
+    the cells of a latent, bilinear between them. With each cell's own remainder instead, neighbours that a noisy flow
+    has shaken apart would jump at different times, and be split and merged for it at every step. The lag depends on the
+    flow alone, so the noise is as white as along any other flow.
+    """
+    carried = (flow - flow.round()).view(2, -1).index_select(1, origin).view_as(flow)
+    mean = F.avg_pool2d(carried[None], CELLS_PER_LATENT)
+    smooth: torch.Tensor = F.interpolate(mean, flow.shape[1:], mode="bilinear", align_corners=False)[0]
+    return smooth
 
 
 def _area_mean(rows: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
     """Rows of a state to [C, *grid], back at unit variance."""
     state = rows.view(1, grid[0] * CELLS_PER_LATENT, grid[1] * CELLS_PER_LATENT, -1)
-    return F.avg_pool2d(state.permute(0, 3, 1, 2), CELLS_PER_LATENT)[0] * CELLS_PER_LATENT
+    mean: torch.Tensor = F.avg_pool2d(state.permute(0, 3, 1, 2), CELLS_PER_LATENT)[0]
+    return mean * CELLS_PER_LATENT
 
 
 def resize_flow(flow: torch.Tensor, height: int, width: int) -> torch.Tensor:
