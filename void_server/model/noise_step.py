@@ -271,4 +271,5 @@ def _normalised(weight: torch.Tensor, height: int) -> torch.Tensor:
     """Weights [N] at mean one, in place; those that a long chain would drive apart are held together a little."""
     # Row by row in float64: summed as one, the last bit would depend on the number of threads.
     mean = weight.view(height, -1).sum(1, dtype=torch.float64).sum() / len(weight)
-    return weight.div_(mean).add_(1e-5).pow_(0.9999)
+    # Not pow_, which in float32 rounds the last few numbers of each thread's part otherwise than the rest.
+    return weight.div_(mean).add_(1e-5).log_().mul_(0.9999).exp_()
