@@ -22,12 +22,15 @@ class Buffers:
     landing: torch.Tensor  # int32 [N]
     arrival: torch.Tensor  # int32 [N]
     table: torch.Tensor  # int32 [N]
+    drawn: torch.Tensor  # [K, C], as long as the most cells that a step so far has split
+    merged: torch.Tensor  # [K, C], the same for merging
 
     @classmethod
     def like(cls, rows: torch.Tensor) -> Self:
         """For states like `rows`."""
         landing, arrival, table = (torch.empty(len(rows), dtype=torch.int32, device=rows.device) for _ in range(3))
-        return cls(torch.empty_like(rows), landing, arrival, table)
+        drawn, merged = rows.new_empty(0, rows.shape[1]), rows.new_empty(0, rows.shape[1])
+        return cls(torch.empty_like(rows), landing, arrival, table, drawn, merged)
 
 
 @dataclass(frozen=True)
@@ -81,14 +84,14 @@ def step_rows(
     buffers = buffers or Buffers.like(rows)
     trace = _trace(flow, buffers)
     pulls = _pulls(trace, flow, buffers.table)
-    changed = _split(trace, pulls, rows, weight, fresh, generator)
+    changed = _split(trace, pulls, rows, weight, fresh, generator, buffers.drawn)
 
     moved = torch.index_select(rows, 0, trace.arrival, out=buffers.rows)
     masses = weight.index_select(0, trace.arrival)
     # Of several particles that land on one cell, any may be written: their cells are merged next.
     moved.index_copy_(0, changed.cells, changed.noise)
     masses.index_copy_(0, changed.cells, changed.weight)
-    _merge(trace, changed, rows, weight, buffers.table, moved, masses)
+    _merge(trace, changed, rows, weight, buffers, moved, masses)
     return moved, _normalised(masses, flow.shape[1]), trace.arrival
 
 
@@ -174,6 +177,7 @@ def _split(
     weight: torch.Tensor,
     fresh: torch.Tensor | None,
     generator: torch.Generator | None,
+    drawn: torch.Tensor,
 ) -> _Changed:
     """Divide the noise of every source that is pulled from, and make new noise where none came from anywhere."""
     cells = len(rows)
@@ -182,7 +186,7 @@ def _split(
     slots = torch.cat([particles, cells + pulls.cells, cells + pulls.outside])
     counts = [len(sources), len(trace.dead), len(pulls.cells), len(pulls.outside)]
     idle = cells - len(trace.waiting)
-    noise, idle_sum = _draw(slots, trace.waiting, rows, fresh, generator)
+    noise, idle_sum = _draw(slots, trace.waiting, rows, fresh, generator, drawn)
     kept, reborn, pulled, new = noise.split(counts)
 
     share = pulls.share.to(rows.dtype)
@@ -216,16 +220,20 @@ def _draw(
     rows: torch.Tensor,
     fresh: torch.Tensor | None,
     generator: torch.Generator | None,
+    drawn: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """N(0, 1) for each of these slots, [K, C], and the sum over the slots of pulls that are not used, [C].
 
-    Drawn where the generator is, so that a seed gives the same numbers on any device.
+    Drawn where the generator is, so that a seed gives the same numbers on any device; kept in `drawn`.
     """
     cells, channels = rows.shape
     if fresh is not None:
         return fresh[slots], fresh[cells:].index_fill(0, waiting, 0).sum(0)
-    device = generator.device if generator is not None else rows.device
-    noise = torch.randn(len(slots) + 1, channels, generator=generator, dtype=rows.dtype, device=device).to(rows.device)
+    noise = drawn.resize_(len(slots) + 1, channels)
+    if generator is None or generator.device == rows.device:
+        noise.normal_(generator=generator)
+    else:
+        noise.copy_(torch.randn(noise.shape, generator=generator, dtype=rows.dtype, device=generator.device))
     # The sum of n normals is a normal of deviation sqrt(n).
     return noise[1:], noise[0] * (cells - len(waiting)) ** 0.5
 
@@ -235,20 +243,23 @@ def _merge(
     changed: _Changed,
     rows: torch.Tensor,
     weight: torch.Tensor,
-    table: torch.Tensor,
+    buffers: Buffers,
     moved: torch.Tensor,
     masses: torch.Tensor,
 ) -> None:
     """Where particles meet, `moved` becomes their sum by weight, back at unit variance, and `masses` their sum."""
     if not len(trace.losers):
         return
+    table = buffers.table
     where = trace.landing.index_select(0, trace.losers).long()
     first, group = _numbered(where, table)
     crowded = where.index_select(0, first)
     table.fill_(-1)[changed.particles] = torch.arange(len(changed.particles), dtype=torch.int32, device=rows.device)
 
     def arriving(particles: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        values, own = rows.index_select(0, particles), weight.index_select(0, particles)
+        values = buffers.merged.resize_(len(particles), rows.shape[1])
+        torch.index_select(rows, 0, particles, out=values)
+        own = weight.index_select(0, particles)
         entry = table.index_select(0, particles)
         listed = torch.nonzero(entry >= 0)[:, 0]
         entry = entry.index_select(0, listed)
