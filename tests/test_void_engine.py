@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from void_server.engine import RemovalRequest
 from void_server.engine_options import EngineOptions
+from void_server.model import reference_geometry
+from void_server.model.clip import padded_length
 from void_server.model.retime import key_frames
+from void_server.model.settings import latent_frames
 from void_server.plates.colour import ModelCurve
 from void_server.plates.window import Window
-from void_server.settings import ShotSettings
+from void_server.settings import BadSettings, ShotSettings
 from void_server.training.tiny import write_random_weights
 from void_server.void_engine import VoidEngine
 
@@ -77,3 +81,40 @@ def test_every_second_frame_is_what_the_model_makes_of_those_frames(engine: Void
     alone = RemovalRequest(**{**vars(alone), "clip": alone.clip[keys], "quadmask": alone.quadmask[keys]})
     assert len(whole) == 9
     assert np.array_equal(whole[keys], engine.remove(alone))
+
+
+def test_a_shot_longer_than_the_window_has_one_chain_of_noise(
+    engine: VoidEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, run_pass = [], engine._model.run_pass
+
+    def watched(number: int, *rest: object, noise: torch.Tensor | None = None, **named: object) -> object:
+        given.append((number, noise))
+        return run_pass(number, *rest, noise=noise, **named)
+
+    monkeypatch.setattr(engine._model, "run_pass", watched)
+    request = ask(29, Steps())
+    engine.remove(request)
+    settings = request.settings.for_pass(2)
+    latents = latent_frames(padded_length(29, settings.window, settings.max_frames))
+    assert latents > latent_frames(settings.window)
+    (_, none), (number, noise) = given
+    assert (none, number, noise.shape) == (None, 2, (1, latents, 16, 4, 6))
+
+
+def test_the_noise_s_settings_reach_pass_2(engine: VoidEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_geometry, "REFERENCE_SIZE", (64, 96))
+    monkeypatch.setattr(reference_geometry, "REFERENCE_FRAMES", 3)
+    ways = ({}, {"noise_degradation": 0.5}, {"noise": "reference"}, {"noise": "exact", "noise_degradation": 0.0})
+    plain, degraded, reference, same = (engine.remove(ask(5, Steps(), **way)) for way in ways)
+    assert not np.array_equal(degraded, plain)
+    assert not np.array_equal(reference, plain)
+    assert np.array_equal(same, plain)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"), [({"noise": "white"}, "noise"), ({"noise_degradation": 1.5}, "noise_degradation")]
+)
+def test_noise_that_there_is_not_is_refused(wrong: dict[str, object], named: str) -> None:
+    with pytest.raises(BadSettings, match=named):
+        ShotSettings.from_dict(wrong)

@@ -125,6 +125,12 @@ def test_slow_motion_adds_up_instead_of_being_rounded_away() -> None:
     assert not torch.allclose(still, noise[0, :, :, 0].flatten(), atol=1e-3)
 
 
+def test_a_longer_shot_begins_with_the_noise_of_a_shorter_one() -> None:
+    clip = np.zeros((33, 16, 24, 3), np.float32)
+    long, short = (warp_clip(clip[:count], Slow(), (1, latents, 4, 2, 3)) for count, latents in ((33, 9), (13, 4)))
+    assert torch.equal(long[:, :4], short)
+
+
 def test_the_lag_is_what_rounding_lost_and_no_more() -> None:
     flow = torch.full((2, 64, 96), 0.3)
     flow[1] = -0.8
