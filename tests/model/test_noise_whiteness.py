@@ -190,6 +190,18 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(threads: int
     assert torch.equal(results[0][1], results[1][1])
 
 
+def test_a_large_state_s_weights_do_not_depend_on_the_number_of_threads() -> None:
+    weight = torch.rand(1000, 1100, generator=torch.Generator().manual_seed(3)) + 0.5
+    still, noise = torch.zeros(2, 1000, 1100), torch.zeros(1, 1000, 1100)
+    before = torch.get_num_threads()
+    results = []
+    for count in (1, 2, 3, 4):
+        torch.set_num_threads(count)
+        results.append(warp_step(noise, weight, still)[1])
+    torch.set_num_threads(before)
+    assert all(torch.equal(results[0], other) for other in results[1:])
+
+
 def test_nothing_is_made_on_another_device_than_the_state_s() -> None:
     state = torch.randn(4, 24, 36)
     flow = torch.randn(2, 24, 36) * 3
