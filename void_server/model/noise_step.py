@@ -19,6 +19,7 @@ class Buffers:
     """What a step of N cells writes to; kept from step to step, because memory that is new to a process is slow."""
 
     rows: torch.Tensor  # [N, C]
+    home: torch.Tensor  # int32 [N]: 0 ... N-1, which no step changes
     landing: torch.Tensor  # int32 [N]
     arrival: torch.Tensor  # int32 [N]
     table: torch.Tensor  # int32 [N]
@@ -28,9 +29,10 @@ class Buffers:
     @classmethod
     def like(cls, rows: torch.Tensor) -> Self:
         """For states like `rows`."""
-        landing, arrival, table = (torch.empty(len(rows), dtype=torch.int32, device=rows.device) for _ in range(3))
+        home = torch.arange(len(rows), dtype=torch.int32, device=rows.device)
+        landing, arrival, table = (torch.empty_like(home) for _ in range(3))
         drawn, merged = rows.new_empty(0, rows.shape[1]), rows.new_empty(0, rows.shape[1])
-        return cls(torch.empty_like(rows), landing, arrival, table, drawn, merged)
+        return cls(torch.empty_like(rows), home, landing, arrival, table, drawn, merged)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _trace(flow: torch.Tensor, buffers: Buffers) -> _Trace:
     height, width = flow.shape[1:]
     rows = max(1, _BAND_CELLS // width)
     edges = torch.tensor([width, height], device=flow.device)[:, None, None]
-    home = torch.arange(height * width, dtype=torch.int32, device=flow.device)
+    home = buffers.home
     buffers.arrival.copy_(home)
     dead, losers, waiting = [], [], []
     for top in range(0, height, rows):
@@ -207,7 +209,7 @@ def _split(
     new -= mean
 
     ended = torch.cat([trace.landing.index_select(0, particles).long(), pulls.cells, pulls.outside])
-    mass = weight[pulls.source] * share
+    mass = weight.index_select(0, pulls.source) * share.to(weight.dtype)
     fresh_mass = weight.new_full((1,), 1 / size)
     pulled_mass = mass.index_select(0, pulls.group)
     masses = torch.cat([mass[pulls.living], fresh_mass.expand(counts[1]), pulled_mass, fresh_mass.expand(counts[3])])
