@@ -196,6 +196,7 @@ class TruthScene:
     def write(self, folder: Path) -> dict[str, Footage]:
         """Write plate, roto and affected (with a shadow) as half EXRs; returns them by those names."""
         folder.mkdir(parents=True, exist_ok=True)
+        _ = self._world  # painted once, before two threads ask for it
         for _ in ordered_map(partial(self._write_frame, folder), self.frames, threads=2, ahead=2):
             pass
         names = ["plate", "roto", *(["affected"] if self.drop is not None else [])]

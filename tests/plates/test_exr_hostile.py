@@ -12,6 +12,7 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("mutations.py")
 COUNT = 700
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -23,7 +24,8 @@ def test_damaged_files_give_pixels_or_a_refusal_and_never_bring_the_process_down
         text=True,
         timeout=120,
         check=False,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # its threads' stacks count as address space
+        # The stacks of OpenBLAS's threads count as address space.
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
     )
     died = f"by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else ""
     assert done.returncode == 0, f"decoding {last.read_bytes()!r} ended {died}\n{done.stderr[-2000:]}"
