@@ -29,6 +29,7 @@ from void_server.shot import remove_object
 
 DISTINCT = 5  # frames that are written; longer shots go through them to and fro
 MIB = 1 << 20
+ROOT = Path(__file__).parents[1]
 
 
 def shot(folder: Path, count: int) -> dict[str, Footage]:
@@ -53,10 +54,16 @@ def run(folder: Path, count: int) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def measured(arguments: list[str]) -> tuple[int, int]:
-    """Bytes: the child's peak, and that of the child and its children together."""
-    command = [sys.executable, __file__, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+def given(count: int) -> int:
+    """Bytes of what the model is given for `count` frames: a float32 clip and a quadmask."""
+    settings = ShotSettings()
+    return count * settings.width * settings.height * (3 * 4 + 1)
+
+
+def measured(folder: Path, count: int) -> tuple[int, int]:
+    """Bytes: the peak of a process that makes the shot, and that of it and its children together."""
+    command = [sys.executable, "-m", "bench.memory", "--child", str(folder.resolve()), str(count)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         ended, peak = threading.Event(), 0
 
         def sample() -> None:
@@ -105,19 +112,16 @@ def main() -> None:
     if options.child:
         run(Path(options.child[0]), int(options.child[1]))
         return
-    settings = ShotSettings()
-    per_frame = settings.width * settings.height * (3 * 4 + 1)
     with tempfile.TemporaryDirectory() as folder:
         TruthScene(options.width, options.height, DISTINCT, "handheld", drop=0.02).write(Path(folder))
         net = []
         for count in options.frames:
-            own, together = measured(["--child", folder, str(count)])
-            clip = per_frame * count
-            net.append(together - clip)
+            own, together = measured(Path(folder), count)
+            net.append(together - given(count))
+            peaks = f"peak {together / MIB:.0f} MiB with children, {own / MIB:.0f} without"
+            print(f"{count} frames of {options.width}x{options.height}: {peaks}", flush=True)
             print(
-                f"{count} frames of {options.width}x{options.height}: peak {together / MIB:.0f} MiB with children "
-                f"({own / MIB:.0f} without), the model's clip and quadmask {clip / MIB:.0f}, left {net[-1] / MIB:.0f}",
-                flush=True,
+                f"  less the model's clip and quadmask, {given(count) / MIB:.0f}: {net[-1] / MIB:.0f} MiB", flush=True
             )
     print(f"{options.frames[1]} over {options.frames[0]} frames, outside the model: {net[1] / net[0]:.2f}")
 

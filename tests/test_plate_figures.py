@@ -14,6 +14,7 @@ import pytest
 from bench.figures import BANDS, Figures, baseline, measure
 from bench.plates_quality import judged
 from bench.scenes import TruthScene
+from void_server.footage import Footage
 from void_server.plates.frame import Frame
 from void_server.settings import ShotSettings
 
@@ -71,9 +72,8 @@ def test_not_a_bit_changes_outside_the_matte(figures, scene):
     assert figures(scene).changed == 0
 
 
-def answers(scene: TruthScene, folder: Path, grain_of_frame, softness: float = 0.0) -> Iterator[Frame]:
+def answers(scene: TruthScene, plate: Footage, grain_of_frame, softness: float = 0.0) -> Iterator[Frame]:
     """The truth in the hole, perhaps soft, with the grain of frame `grain_of_frame(frame)`; None: without any."""
-    plate = scene.write(folder)["plate"]
     for frame in scene.frames:
         image = plate.read(frame)
         truth = scene.truth(frame)
@@ -89,7 +89,7 @@ def answers(scene: TruthScene, folder: Path, grain_of_frame, softness: float = 0
 
 def judge(scene: TruthScene, folder: Path, grain_of_frame, softness: float = 0.0) -> Figures:
     plate = scene.write(folder)["plate"]
-    answered = answers(scene, folder, grain_of_frame, softness)
+    answered = answers(scene, plate, grain_of_frame, softness)
     return measure(scene, plate, answered, SETTINGS.width, SETTINGS.height)
 
 
@@ -120,7 +120,7 @@ def test_a_changed_bit_outside_is_counted(tmp_path):
     plate = NEVER.write(tmp_path)["plate"]
 
     def flipped() -> Iterator[Frame]:
-        for image in answers(NEVER, tmp_path, lambda frame: frame):
+        for image in answers(NEVER, plate, lambda frame: frame):
             green = image.channel("G").copy()
             green.view(np.uint16)[0, 0] ^= 1
             yield image.with_channels({"G": green})
