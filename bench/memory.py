@@ -10,7 +10,6 @@ most 2 GiB for 200 frames of 4K, and at most 1.1 times the peak of 25.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -51,7 +50,8 @@ def run(folder: Path, count: int) -> None:
     results = remove_object(footage["plate"], mattes, ShotSettings(), Through(), Silent())
     for _ in ordered_map(write_frame, results, threads=THREADS, ahead=AHEAD):
         pass
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    # Not getrusage's: that of a process just started begins with its parent's.
+    print(1024 * _kibibytes("/proc/self/status", "VmHWM:"))
 
 
 def given(count: int) -> int:
@@ -95,10 +95,15 @@ def _family(pid: int) -> list[int]:
 def _proportional(pid: int) -> int:
     """Its proportional set size in bytes; 0 when it has just ended."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return 1024 * _kibibytes(f"/proc/{pid}/smaps_rollup", "Pss:")
     except OSError:
         return 0
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def _kibibytes(path: str, field: str) -> int:
+    """One field of a file of /proc; 0 where there is none."""
+    lines = (line.split() for line in Path(path).read_text().splitlines())
+    return next((int(words[1]) for words in lines if words[0] == field), 0)
 
 
 def main() -> None:
