@@ -7,14 +7,16 @@ from pathlib import Path
 
 from void_server.plates.exr import Layout, read_frame, read_layout
 from void_server.plates.frame import Frame
+from void_server.plates.working_space import LINEAR_REC709, WorkingSpace
 
 
 @dataclass(frozen=True)
 class Footage:
-    """Frames of one sequence. `name` is what the artist calls it: plate.%04d.exr."""
+    """Frames of one sequence. `name` is what the artist calls it: plate.%04d.exr; `space` is what its RGB means."""
 
     name: str
     paths: dict[int, Path]
+    space: WorkingSpace = LINEAR_REC709
 
     @property
     def frames(self) -> tuple[int, ...]:

@@ -75,7 +75,7 @@ def prepare_clip(
 ) -> tuple[Pixels, ModelCurve]:
     """What lies in `window` as a clip float32 [T, H, W, 3] in 0..1 at the model's size, and its curve.
 
-    The curve's maximum is that of the window. Raises BadPlate.
+    Linear Rec.709 behind the curve, whose maximum is that of the window. Raises BadPlate.
     """
     count = len(plate.frames)
     clip = np.empty((count, settings.height, settings.width, 3), np.float32)
@@ -103,10 +103,10 @@ def _shrink_frame(plate: Footage, window: Window, settings: ShotSettings, frame:
     finite = np.isfinite(rgb)
     all_finite = bool(finite.all())
     # Before any filter, which would spread one NaN over its neighbours.
-    cleaned = ModelCurve(HIGHEST_MAXIMUM).clean(rgb)
+    cleaned = ModelCurve(HIGHEST_MAXIMUM).clean(plate.space.to_rec709(rgb))
     return _Small(
         linear=shrink(cleaned, settings.width, settings.height),
-        maximum=float(cleaned.max() if all_finite else np.where(finite, cleaned, 0).max()),
+        maximum=float(cleaned.max() if all_finite else np.where(finite.all(axis=-1, keepdims=True), cleaned, 0).max()),
         not_finite=0 if all_finite else int(finite.size - np.count_nonzero(finite)),
     )
 

@@ -53,9 +53,10 @@ def remove_object(
 ) -> Iterator[Frame]:
     """The plate's frames without the object, in order, each with the layers void.quadmask and void.matte.
 
-    Scene-linear Rec.709 is assumed. Where void.matte is 0, every bit of every channel is the plate's. An empty prompt
-    becomes the scene that the hints (a hints file's text, or an answer) describe. Nothing is yielded before every
-    frame has been read and checked. Raises BadPlate, BadMask, BadHints, CannotReason and what `progress` raises.
+    All is in the plate's own space; the model alone sees Rec.709. Where void.matte is 0, every bit of every channel is
+    the plate's. An empty prompt becomes the scene that the hints (a hints file's text, or an answer) describe. Nothing
+    is yielded before every frame has been read and checked. Raises BadPlate, BadMask, BadHints, CannotReason and what
+    `progress` raises.
     """
     window = common_window(plate, mattes.given())
     refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
@@ -181,7 +182,7 @@ def _finish(
         rows, columns = box
         filled = Window(data.x + columns.start, data.y + rows.start, *_size(box))
         encoded = enlarge(generated, crop.width, crop.height)[filled.slices_in(crop)]
-        layers |= _filled(image, curve.decode(encoded), matte[box], box)
+        layers |= _filled(image, plate.space.from_rec709(curve.decode(encoded)), matte[box], box)
     return image.with_channels(layers)
 
 
