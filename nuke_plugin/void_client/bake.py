@@ -15,12 +15,13 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import __version__
 from .client import Client, Job, Message
+from .colour import Colour, linear_rec709
 from .delivery import MANIFEST, Delivery, write_atomically
 from .errors import BadInput, JobCancelled, JobFailed, VoidError
 from .follow import follow
@@ -45,6 +46,7 @@ class Bake:
     facts: dict[str, Any]
     hints: str = ""
     roto_keys: tuple[int, ...] | None = None
+    colour: Colour = field(default_factory=linear_rec709)
 
     @classmethod
     def new(cls, folder: Path, views: list[str], **described: Any) -> Bake:
@@ -82,6 +84,7 @@ class Bake:
             "facts": self.facts,
             "hints": self.hints,
             "roto_keys": self.roto_keys,
+            "colour": self.colour,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / RECORD, (json.dumps(fields, indent=2) + "\n").encode())
@@ -117,6 +120,7 @@ class Bake:
             result=self.result,
             hints=self.hints,
             roto_keys=self.roto_keys,
+            colour=self.colour,
         )
 
 
@@ -189,6 +193,7 @@ def _manifest(bake: Bake, view: str, engine: str, notices: list[str]) -> dict[st
         "view": view,
         "prompt": bake.prompt,
         "settings": bake.settings,
+        "colourspace": bake.colour,
         "result": bake.result,
         "job": bake.ids[view],
         "void": __version__,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import zmq
 
 from . import __version__, protocol
+from .colour import Colour, linear_rec709
 from .errors import (
     BadInput,
     Damaged,
@@ -29,7 +30,8 @@ class Job:
     """A shot to be submitted: `inputs` maps plate, roto, affected, quadmask to the sequences given.
 
     `result` is one of protocol.RESULTS. A job for the quadmask needs no prompt. `hints` is a hints file's text. The
-    roto may be painted on some frames only: those that exist, or of them those in `roto_keys`.
+    roto may be painted on some frames only: those that exist, or of them those in `roto_keys`. `colour` is the plate's
+    working space.
     """
 
     frames: FrameRange
@@ -40,6 +42,7 @@ class Job:
     result: str = "plate"
     hints: str = ""
     roto_keys: tuple[int, ...] | None = None
+    colour: Colour = field(default_factory=linear_rec709)
 
     def spec(self) -> Message:
         """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large."""
@@ -52,6 +55,7 @@ class Job:
             "label": self.label,
             "result": self.result,
             "hints": self.hints,
+            "colour": self.colour,
         }
 
     def _describe(self, name: str, sequence: FileSequence) -> Message:

@@ -68,7 +68,7 @@ def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
         ("| chunks in flight | 8 |", protocol.IN_FLIGHT == 8),
         ("| one frame (file) | 1 GiB |", protocol.MAX_FILE == 1 << 30),
         ("| frames in a job | 20,000 |", protocol.MAX_FRAMES == 20_000),
-        ("# The wire, version 2\n", protocol.VERSION == 2),
+        ("# The wire, version 3\n", protocol.VERSION == 3),
         ("Default address `tcp://127.0.0.1:5690`", protocol.DEFAULT_ADDRESS == "tcp://127.0.0.1:5690"),
         ("`attach` once a second", protocol.ATTACH_EVERY == 1.0),
         ("heard nothing for ten seconds", protocol.SILENCE == 10.0),

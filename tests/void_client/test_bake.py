@@ -10,15 +10,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from servers import Server
 from void_client.bake import RECORD, Bake, carry_out
 from void_client.client import Client
+from void_client.colour import Colour
 from void_client.errors import BadInput, JobCancelled, JobFailed, ServerLost
 from void_client.sequences import FrameRange
 
+from void_server.plates.exr import read_frame
+
+ACESCG: Colour = {
+    "name": "ACEScg",
+    "matrix": [1.70505, -0.62179, -0.08326, -0.13026, 1.14080, -0.01055, -0.02400, -0.12897, 1.15297],
+}
 SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
 
 
@@ -58,7 +66,28 @@ def until_pass1(happened: threading.Event):
 
 def test_the_record_is_read_as_it_was_written(tmp_path: Path, shot: Path) -> None:
     bake = new_bake(tmp_path / "v001", shot, ("left", "right"), 'ein Würfel \\ "x"')
+    bake = replace(bake, colour=ACESCG)
+    bake.write()
     assert Bake.read(tmp_path / "v001") == bake
+
+
+def test_a_record_from_before_working_spaces_is_of_linear_rec709_and_is_carried_out(
+    server: str, tmp_path: Path, shot: Path
+) -> None:
+    new_bake(tmp_path / "v001", shot)
+    record = json.loads((tmp_path / "v001" / RECORD).read_text())
+    del record["colour"]
+    (tmp_path / "v001" / RECORD).write_text(json.dumps(record))
+    carry_out(Bake.read(tmp_path / "v001"), server)
+    manifest = json.loads((tmp_path / "v001" / "manifest.json").read_text())
+    assert manifest["colourspace"] == {"name": "linear Rec.709", "matrix": [1, 0, 0, 0, 1, 0, 0, 0, 1]}
+
+
+def test_the_working_space_of_a_bake_is_in_its_manifest_and_its_frames(server: str, tmp_path: Path, shot: Path) -> None:
+    bake = replace(new_bake(tmp_path / "v001", shot), colour=ACESCG)
+    carry_out(bake, server)
+    assert json.loads((tmp_path / "v001" / "manifest.json").read_text())["colourspace"] == ACESCG
+    assert read_frame(tmp_path / "v001" / "plate.1003.exr").parts[0].header["void/colourspace"] == "ACEScg"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"frames": [1]}', '{"frames": [1, 2], "inputs": [], "new": 1}'])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import zmq
 from void_client import __version__
 
@@ -244,6 +245,7 @@ class Front:
             hints=job.spec.hints,
             settings=job.settings.to_dict(),
             result=job.spec.result,
+            colour=msgspec.structs.asdict(job.spec.colour),
         )
 
     def _from_worker(self, message: WorkerMessage) -> None:

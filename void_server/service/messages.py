@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from void_client import protocol
+from void_client import colour, protocol
 
 from void_server.settings import BadSettings, ShotSettings
 
@@ -35,6 +35,16 @@ class Input(msgspec.Struct, forbid_unknown_fields=True):
     sizes: Annotated[list[FileSize], Meta(min_length=1, max_length=protocol.MAX_FRAMES)]
 
 
+class Colour(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The plate's working space: its name, and nine numbers that take its RGB to linear Rec.709, row by row."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=colour.MAX_NAME)]
+    matrix: tuple[float, float, float, float, float, float, float, float, float]
+
+
+LINEAR_REC709 = msgspec.convert(colour.linear_rec709(), Colour)
+
+
 class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A job description; `check` says whether it makes sense as a whole."""
 
@@ -46,6 +56,7 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
     result: ResultName
     hints: Annotated[str, Meta(max_length=protocol.MAX_HINTS)] = ""
     label: ShortText = ""
+    colour: Colour = LINEAR_REC709
 
     @property
     def frames(self) -> range:
@@ -70,6 +81,9 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
                 )
             if not any(given.sizes) or (name != "roto" and not all(given.sizes)):
                 raise RefusedMessage("bad_input", f"the {name} has frames without a byte: render them again")
+        reason = colour.fault(self.colour.matrix)
+        if reason:
+            raise RefusedMessage("bad_input", f"the colour space {self.colour.name} {reason}: name another")
         try:
             return ShotSettings.from_dict(self.settings)
         except BadSettings as error:

@@ -15,6 +15,7 @@ import queue
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ from void_server.model import BadClip, OutOfMemory
 from void_server.plates.exr import write_frame
 from void_server.plates.frame import BadPlate, Frame
 from void_server.plates.stream import ordered_map
+from void_server.plates.working_space import WorkingSpace
 from void_server.prepare import AHEAD, THREADS
 from void_server.settings import ShotSettings
 from void_server.shot import build_quadmasks, remove_object
@@ -133,7 +135,8 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
         kind: Footage(name, {number: path for number in numbers if (path := input_file(folder, kind, number)).exists()})
         for kind, name in command["inputs"].items()
     }
-    plate = footage.pop("plate")
+    space = WorkingSpace(command["colour"]["name"], tuple(command["colour"]["matrix"]))
+    plate = replace(footage.pop("plate"), space=space)
     reporter = Reporter(command["job"], settings, pipe, cancellations)
     mattes = Mattes(footage.get("roto"), footage.get("affected"), footage.get("quadmask"))
     given: dict[str, Any] = {"hints": command["hints"], "tools": tools}
@@ -156,6 +159,8 @@ def _metadata(command: Message, engine: Engine) -> dict[str, Any]:
         "void/engine": engine.name,
         "void/seed": str(command["settings"]["seed"]),
         "void/prompt": command["prompt"],
+        "void/colourspace": command["colour"]["name"],
+        "void/colourspace_matrix": " ".join(f"{entry:.9g}" for entry in command["colour"]["matrix"]),
     }
     return facts | ({"void/notice": engine.notice} if engine.notice else {})
 
