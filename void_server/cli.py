@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,11 @@ from .cli_options import (
     Affected,
     AsJson,
     Ask,
+    Colourspace,
     Frames,
     Grow,
     HintsFile,
+    Ocio,
     Out,
     Overlay,
     Overwrite,
@@ -141,6 +144,8 @@ def run(
     grow: Grow = None,
     prompt: Annotated[str, typer.Option(help="What remains once the object is gone. Empty: as the hints say.")] = "",
     settings: SettingsFile = None,
+    colourspace: Colourspace = None,
+    ocio: Ocio = None,
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
@@ -153,6 +158,7 @@ def run(
     with reported(as_json):
         masking = Masking(roto, roto_keys, affected, quadmask, hints, ask, grow)
         job = make_job(plate, masking, frames, prompt=prompt, settings=read_toml(settings) if settings else {})
+        job = _in_its_space(job, colourspace, ocio)
         _deliver(job, out, server, serve, weights, overwrite, as_json)
 
 
@@ -170,6 +176,8 @@ def build_quadmask(
     grow: Grow = None,
     overlay: Overlay = None,
     settings: SettingsFile = None,
+    colourspace: Colourspace = None,
+    ocio: Ocio = None,
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
@@ -188,11 +196,21 @@ def build_quadmask(
         job = make_job(plate, masking, frames, settings=given, result="quadmask")
         if overlay and overlay.suffix not in (".png", ".mp4"):
             raise BadInput(f"the overlay {overlay} is neither .png (a sheet) nor .mp4 (a film): name it so")
+        job = _in_its_space(job, colourspace, ocio)
         _deliver(job, out, server, serve, weights, overwrite, as_json)
         if overlay:
             from .overlay import write_overlay
+            from .plates.working_space import WorkingSpace
 
-            write_overlay(overlay, job.inputs["plate"], FileSequence.parse(out), job.frames)
+            space = WorkingSpace(job.colour["name"], tuple(job.colour["matrix"]))
+            write_overlay(overlay, job.inputs["plate"], FileSequence.parse(out), job.frames, space)
+
+
+def _in_its_space(job: Job, name: str | None, config: str | None) -> Job:
+    """The job with its plate's working space."""
+    from .colourspace import plate_colour
+
+    return replace(job, colour=plate_colour(job.inputs["plate"], job.frames, name, config))
 
 
 def _deliver(

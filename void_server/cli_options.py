@@ -47,6 +47,15 @@ OwnWeights = Annotated[Path | None, typer.Option("--weights", help="With --serve
 Overlay = Annotated[
     Path | None, typer.Option(help="Also draw it over the plate, to look at: FILE.png is a sheet, FILE.mp4 a film.")
 ]
+Colourspace = Annotated[
+    str | None,
+    typer.Option(
+        help="The plate's working space (ACEScg), as an OCIO config calls it: the one of --ocio, else of OCIO in the "
+        "environment, else OpenColorIO's own. Without it: that config's role scene_linear; without a config: what the "
+        "EXRs' chromaticities say, else linear Rec.709."
+    ),
+]
+Ocio = Annotated[str | None, typer.Option(help="The OCIO config: a file, or ocio://NAME for one built into OCIO.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow frames of an earlier result to be replaced.")]
 
 

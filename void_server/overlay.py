@@ -11,6 +11,7 @@ import math
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +32,7 @@ from void_server.plates.resize import shrink
 from void_server.plates.stream import ordered_map
 from void_server.plates.video import Picture, write_mp4
 from void_server.plates.window import Window
+from void_server.plates.working_space import LINEAR_REC709, WorkingSpace
 
 # The gizmo's, scene-linear; the words of its legend have the levels to paint, level / 255.
 MIX = 0.6
@@ -52,10 +54,16 @@ SCREEN = ModelCurve(1.0)
 _PAPER, _INK = 24, (220, 220, 220)
 
 
-def write_overlay(target: Path, plate: FileSequence, quadmask: FileSequence, frames: FrameRange) -> None:
+def write_overlay(
+    target: Path,
+    plate: FileSequence,
+    quadmask: FileSequence,
+    frames: FrameRange,
+    space: WorkingSpace = LINEAR_REC709,
+) -> None:
     """Write a sheet of up to nine frames, evenly spaced (.png), or a film of every frame at 24 a second (.mp4).
 
-    plate: EXRs, scene-linear Rec.709. quadmask: EXRs of levels / 255, as `void quadmask` writes them, a painter
+    plate: EXRs, scene-linear, in `space`. quadmask: EXRs of levels / 255, as `void quadmask` writes them, a painter
     leaves them or a result carries them. What the format shows is shown, its long side at most 960 pixels, with
     square pixels. The file is there whole or not at all; a few frames are in memory at a time.
     Raises BadInput for another kind of target, one that can't be written, frames that are missing or can't be read,
@@ -66,6 +74,7 @@ def write_overlay(target: Path, plate: FileSequence, quadmask: FileSequence, fra
     plate.require(frames)
     quadmask.require(frames)
     shown, masks = (Footage(given.pattern, {n: given.path(n) for n in frames}) for given in (plate, quadmask))
+    shown = replace(shown, space=space)
     try:
         size = _common_size(shown, masks)
         with _whole_file(target) as file:
@@ -75,17 +84,20 @@ def write_overlay(target: Path, plate: FileSequence, quadmask: FileSequence, fra
         raise BadInput(str(error)) from error
 
 
-def overlay_picture(plate: Frame, quadmask: Frame, width: int, height: int) -> Picture:
+def overlay_picture(
+    plate: Frame, quadmask: Frame, width: int, height: int, space: WorkingSpace = LINEAR_REC709
+) -> Picture:
     """One frame's plate under its quadmask's colours: sRGB, uint8 [height, width, 3], over the plate's format.
 
-    The plate's light is cut to 0..1 (NaN is black, and so is what it does not cover) and mixed with the colours in
-    linear light. A level counts as one of the four within 12 of 255, as in the gizmo. Raises BadPlate.
+    The plate's light, in linear Rec.709, is cut to 0..1 (NaN is black, and so is what it does not cover) and mixed with
+    the colours in linear light. A level counts as one of the four within 12 of 255, as in the gizmo. Raises BadPlate.
     """
     window = plate.display_window
     light = np.zeros((window.height, window.width, 3), np.float32)
     common = window.intersection(plate.data_window)
     if common.width and common.height:
-        light[common.slices_in(window)] = SCREEN.clean(plate.rgb()[common.slices_in(plate.data_window)])
+        rgb = plate.rgb()[common.slices_in(plate.data_window)]
+        light[common.slices_in(window)] = SCREEN.clean(space.to_rec709(rgb))
     under = shrink(light, width, height)
     mixed = under.copy()
     for colour, where in _coloured(255 * quadmask_layer(quadmask, window)):
@@ -131,7 +143,7 @@ def _pictures(
     width, height = (max(1, round(length * scale)) for length in size)
 
     def picture(frame: int) -> Picture:
-        shown = overlay_picture(plate.read(frame), quadmask.read(frame), width, height)
+        shown = overlay_picture(plate.read(frame), quadmask.read(frame), width, height, plate.space)
         return _stacked([shown, _line(f"frame {frame}")])
 
     return ordered_map(picture, frames, threads=2, ahead=4)

@@ -123,6 +123,7 @@ def run_shot(client: Client, job: Job, delivery: Delivery, display: Display) -> 
     """
     job_id = client.submit(job)
     display.say(f"job {job_id} at {client.address}")
+    display.say(f"working space: {job.colour['name']}")
     facts = {
         "first": job.frames.first,
         "last": job.frames.last,
@@ -130,6 +131,7 @@ def run_shot(client: Client, job: Job, delivery: Delivery, display: Display) -> 
         "result": job.result,
         "prompt": job.prompt,
         "settings": job.settings,
+        "colourspace": job.colour,
     }
     return take(client, job_id, delivery, display, facts, inputs=job.inputs)
 

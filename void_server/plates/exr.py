@@ -49,12 +49,16 @@ OpenEXR.setMaxImageSize(MAX_SIDE, MAX_SIDE)
 
 @dataclass(frozen=True)
 class Layout:
-    """What a header says of the part that holds the picture. `channels` are its names, in the file's order."""
+    """What a header says of the part that holds the picture. `channels` are its names, in the file's order.
+
+    chromaticities: CIE x and y of its R, G, B and white, if it says.
+    """
 
     data_window: Window
     display_window: Window
     pixel_aspect: float
     channels: tuple[str, ...]
+    chromaticities: tuple[float, ...] | None
 
 
 def read_frame(source: bytes | Path, name: str = "") -> Frame:
@@ -94,6 +98,7 @@ def read_layout(source: bytes | Path, name: str = "") -> Layout:
             Window.from_box(headers[index]["displayWindow"]),
             float(headers[index].get("pixelAspectRatio", 1.0)),
             names[index],
+            headers[index].get("chromaticities"),
         )
 
 
