@@ -84,6 +84,7 @@ class Baking:
             label=snapshot.label,
             hints=snapshot.hints,
             roto_keys=snapshot.roto_keys,
+            colour=snapshot.colour,
             facts=snapshot.facts,
         )
         try:

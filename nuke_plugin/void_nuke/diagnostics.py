@@ -12,9 +12,10 @@ from void_client import __version__, protocol
 from void_client.errors import VoidError
 
 from . import farm, server
+from .colour import management, working_space
 from .node import value
 from .result import versions_of
-from .snapshot import colour, connected_inputs, frame_range
+from .snapshot import connected_inputs, frame_range
 
 
 def report(node: nuke.Group, address: str, command: list[str]) -> str:
@@ -29,7 +30,8 @@ def report(node: nuke.Group, address: str, command: list[str]) -> str:
         "node": f"{node.fullName()}, identity {value(node, 'void_id') or 'none yet'}",
         "inputs": _or_error(lambda: _inputs(node)),
         "frames": _or_error(lambda: str(frame_range(node))),
-        "colour": ", ".join(f"{name} {text}" for name, text in colour().items() if text),
+        "colour": ", ".join(f"{name} {text}" for name, text in management().items() if text),
+        "working space": _or_error(lambda: working_space()["name"]),
         "results": str(versions.folder) if versions else "no folder yet (the script has no name, or nothing was baked)",
         "versions": ", ".join(version.name for version in versions.whole()) if versions else "",
         "unfinished": ", ".join(folder.name for folder in versions.unfinished()) if versions else "",

@@ -9,6 +9,7 @@ from pathlib import Path
 import nuke
 from void_client.sequences import FileSequence
 
+from . import colour
 from .node import WRITES, asked_range, value
 
 # The panel's knobs that change the result.
@@ -44,7 +45,7 @@ def fingerprint(node: nuke.Group, *, files: bool = True) -> dict[str, str]:
     """
     marks = {f"setting {name}": str(value(node, name)) for name in SETTINGS}
     first, last = asked_range(node) or (0, 0)
-    marks |= {"setting first": str(first), "setting last": str(last)}
+    marks |= {"setting first": str(first), "setting last": str(last), "setting colour management": colour.mark()}
     digests: dict[str, str] = {}  # what lies above two inputs is looked at once
     for index, name in enumerate(WRITES):
         for count, found in enumerate(_upstream(node.input(index))):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import getpass
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nuke
+from void_client.colour import Colour
 from void_client.errors import BadInput
 from void_client.hints import read_hints_file
 from void_client.sequences import FrameRange
 
+from .colour import management, working_space
 from .fingerprint import fingerprint
 from .node import WRITES, asked_range, ensure_identity, value
-
-COLOUR_KNOBS = ("colorManagement", "OCIO_config", "customOCIOConfigPath", "workingSpaceLUT")
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class Snapshot:
     datatype: str
     hints: str
     roto_keys: tuple[int, ...] | None
+    colour: Colour
     facts: dict[str, Any]
 
 
@@ -58,7 +58,7 @@ def take(node: nuke.Group) -> Snapshot:
         "format": format_of(plate),
         "bbox": _bbox(plate),
         "metadata": {key: str(item) for key, item in (plate.metadata() or {}).items()},
-        "colour": colour(),
+        "colour": management(),
         "fingerprint": fingerprint(node),
     }
     return Snapshot(
@@ -75,6 +75,7 @@ def take(node: nuke.Group) -> Snapshot:
         datatype=str(value(node, "datatype")),
         hints=hints_of(node),
         roto_keys=roto_keys_of(node, frames) if "roto" in connected else None,
+        colour=working_space(),
         facts=facts,
     )
 
@@ -180,13 +181,6 @@ def roto_keys_of(node: nuke.Group, frames: FrameRange) -> tuple[int, ...] | None
     if outside:
         raise BadInput(f"painted frames {', '.join(outside)} are outside the range {frames}: name frames in it")
     return keys or None
-
-
-def colour() -> dict[str, str]:
-    """How the script manages colour."""
-    root = nuke.root()
-    knobs = {name: str(knob.value()) for name in COLOUR_KNOBS if (knob := root.knob(name)) is not None}
-    return {**knobs, "OCIO": os.environ.get("OCIO", "")}
 
 
 def format_of(node: nuke.Node) -> list[float]:
