@@ -12,6 +12,9 @@ from void_client.errors import BadInput
 
 KNOBS = ("colorManagement", "OCIO_config", "customOCIOConfigPath", "OCIOConfigPath", "workingSpaceLUT")
 
+# Foundry's config of Nuke's own curves, which says as little of primaries as they do.
+CURVES = "nuke-default"
+
 # Where Nuke keeps the configs that it offers by name, in a folder of its plug-in path.
 CONFIGS = "OCIOConfigs/configs"
 
@@ -33,13 +36,13 @@ def mark() -> str:
 def working_space() -> Colour:
     """The space that Nuke hands pixels on in, with its matrix. On the main thread.
 
-    Nuke's own colour management knows curves alone and leaves primaries as they are: linear Rec.709. Raises BadInput
-    where it can't be told, or is not linear.
+    Nuke's own colour management knows curves alone and leaves primaries as they are, and so does the config of its
+    curves: linear Rec.709. Raises BadInput where the space can't be told, or is not linear.
     """
     said = management()
     space = said.get("workingSpaceLUT", "")
     if not _by_ocio(said):
-        if space not in ("", "linear"):
+        if space not in ("", "linear", ocio.SCENE_LINEAR):
             raise BadInput(f"the script's working space is {space}: set it to linear in the Project Settings, Color")
         return linear_rec709()
     try:
@@ -49,7 +52,8 @@ def working_space() -> Colour:
 
 
 def _by_ocio(said: dict[str, str]) -> bool:
-    return said.get("colorManagement") == "OCIO"
+    by_name = said.get("OCIO_config") != CURVES
+    return said.get("colorManagement") == "OCIO" and (by_name or bool(said["OCIO"]))
 
 
 def _config(said: dict[str, str]) -> str:

@@ -49,6 +49,13 @@ def test_nukes_own_management_is_linear_rec709(script: Script, tmp_path: Path) -
     assert baked(script(), tmp_path) == {"name": "linear Rec.709", "matrix": list(IDENTITY)}
 
 
+@pytest.mark.parametrize("space", ["linear", "scene_linear"])
+def test_so_is_the_config_of_nukes_own_curves(script: Script, tmp_path: Path, space: str) -> None:
+    node = script()
+    by_ocio("nuke-default", space=space)
+    assert baked(node, tmp_path)["matrix"] == list(IDENTITY)
+
+
 @pytest.mark.parametrize("space", ["scene_linear", "Show Wide"])
 def test_a_studios_config_reaches_the_server_as_a_matrix(script: Script, tmp_path: Path, space: str) -> None:
     node = script()
@@ -58,11 +65,12 @@ def test_a_studios_config_reaches_the_server_as_a_matrix(script: Script, tmp_pat
     assert np.allclose(colour["matrix"], WIDE, atol=1e-6)
 
 
+@pytest.mark.parametrize("config", ["custom", "nuke-default"])
 def test_the_environments_config_goes_before_the_projects(
-    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str
 ) -> None:
     node = script()
-    by_ocio("custom", write_config(tmp_path / "project.ocio", scene_linear="Show Log"))
+    by_ocio(config, write_config(tmp_path / "project.ocio", scene_linear="Show Log"))
     monkeypatch.setenv("OCIO", str(write_config(tmp_path / "studio.ocio")))
     assert baked(node, tmp_path)["name"] == "Show Wide"
 
@@ -124,8 +132,13 @@ def test_a_nuke_without_opencolorio_for_python_is_refused(
     assert "can't be read without PyOpenColorIO" in refusal(node, tmp_path)
 
 
-def test_nukes_own_management_with_an_encoded_working_space_is_refused(script: Script, tmp_path: Path) -> None:
+@pytest.mark.parametrize("management", ["Nuke", "OCIO"])
+def test_nukes_own_curves_with_an_encoded_working_space_are_refused(
+    script: Script, tmp_path: Path, management: str
+) -> None:
     node = script()
+    by_ocio("nuke-default")
+    nuke.root()["colorManagement"].setValue(management)
     nuke.root()["workingSpaceLUT"].setValue("Cineon")
     assert "working space is Cineon: set it to linear" in refusal(node, tmp_path)
 
