@@ -15,6 +15,7 @@ from .colour import Colour, colour
 from .errors import BadInput
 
 SCENE_LINEAR = "scene_linear"
+INTERCHANGE = "aces_interchange"
 
 # What configs call linear Rec.709 (D65): the ACES configs 2 and 1, Foundry's, Blender's.
 REC709_NAMES = (
@@ -71,15 +72,18 @@ def _open(ocio: Any, config: str) -> Any:
 
 
 def _way_to_rec709(ocio: Any, config: Any, path: str, space: Any) -> Apply:
-    """One colour from the space to linear Rec.709, as the config or, failing that, its interchange role has it."""
+    """One colour from the space to linear Rec.709, as the config or, failing that, its interchange role has it.
+
+    Without that role OpenColorIO would go by what looks like sRGB in the config, which may be a curve alone.
+    """
     known = next((name for name in REC709_NAMES if config.getColorSpace(name) is not None), None)
     try:
         if known is not None:
             processor = config.getProcessor(space.getName(), known)
-        elif hasattr(ocio.Config, "GetProcessorToBuiltinColorSpace"):  # OpenColorIO 2.3
+        elif config.hasRole(INTERCHANGE) and hasattr(ocio.Config, "GetProcessorToBuiltinColorSpace"):  # 2.2
             processor = ocio.Config.GetProcessorToBuiltinColorSpace(config, space.getName(), REC709_NAMES[0])
         else:
-            raise BadInput(_no_way(path, space, f"it has none of {', '.join(REC709_NAMES[:3])}"))
+            raise BadInput(_no_way(path, space, f"it has neither such a space nor the role {INTERCHANGE}"))
         apply: Apply = processor.getDefaultCPUProcessor().applyRGB
     except (ocio.Exception, ocio.ExceptionMissingFile) as error:
         raise BadInput(_no_way(path, space, str(error))) from error
@@ -89,7 +93,7 @@ def _way_to_rec709(ocio: Any, config: Any, path: str, space: Any) -> Apply:
 def _no_way(path: str, space: Any, cause: str) -> str:
     return (
         f"the OCIO config {path} has no way from {space.getName()} to linear Rec.709 ({cause}): add the space "
-        f'"{REC709_NAMES[0]}" or the role aces_interchange to it, or name another config'
+        f'"{REC709_NAMES[0]}" to it, or name another config'
     )
 
 
