@@ -17,7 +17,7 @@ from .errors import BadInput
 SCENE_LINEAR = "scene_linear"
 INTERCHANGE = "aces_interchange"
 
-# What configs call linear Rec.709 (D65): the ACES configs 2 and 1, Foundry's, Blender's.
+# What configs call linear Rec.709 (D65): those for ACES 2 and 1, Blender's.
 REC709_NAMES = (
     *("Linear Rec.709 (sRGB)", "lin_rec709", "lin_rec709_srgb", "lin_rec709_scene", "lin_srgb"),
     *("Utility - Linear - Rec.709", "Utility - Linear - sRGB", "Linear Rec.709", "Linear BT.709"),
