@@ -64,8 +64,8 @@ def sample_grain(rgb: Pixels, keep: npt.NDArray[np.bool_]) -> GrainSample:
     """What a frame says about its grain: rgb float32 [h, w, 3] scene-linear, where `keep` [h, w] is True.
 
     Any values: parts with NaN, Inf or more than a half holds are left out, as are those that reach a channel's largest
-    value (they may be clipped). About 1200 tiles of 32 x 32 are looked at, whatever the size. Nothing is found in pictures smaller than
-    a tile, and none of that raises.
+    value (they may be clipped). About 1200 tiles of 32 x 32 are looked at, whatever the size. Nothing is found in
+    pictures smaller than a tile, and none of that raises.
     """
     sample = _nothing()
     tiles = _tiles(rgb, keep)
