@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -63,26 +63,28 @@ def _format(display: Window) -> str:
 
 @dataclass(frozen=True)
 class _Small:
-    """One frame as the model will see it, still linear."""
+    """One frame as the model will see it, still linear: one picture a window."""
 
-    linear: Pixels
+    pictures: list[Pixels]
     maximum: float
     not_finite: int
 
 
-def prepare_clip(
-    plate: Footage, window: Window, settings: ShotSettings, progress: Progress
-) -> tuple[Pixels, ModelCurve]:
-    """What lies in `window` as a clip float32 [T, H, W, 3] in 0..1 at the model's size, and its curve.
+def prepare_clips(
+    plate: Footage, crops: Sequence[Sequence[Window]], settings: ShotSettings, progress: Progress
+) -> tuple[list[Pixels], ModelCurve]:
+    """Of each crop, a window a frame, a clip float32 [T, H, W, 3] in 0..1 at the model's size; and the shot's curve.
 
-    Linear Rec.709 behind the curve, whose maximum is that of the window. Raises BadPlate.
+    Every plate frame is read once. Linear Rec.709 behind the curve. The curve's maximum is that of all the windows. Raises BadPlate.
     """
     count = len(plate.frames)
-    clip = np.empty((count, settings.height, settings.width, 3), np.float32)
+    clips = [np.empty((count, settings.height, settings.width, 3), np.float32) for _ in crops]
     maximum, not_finite = 1.0, {}
-    shrunk = functools.partial(_shrink_frame, plate, window, settings)
-    for index, small in enumerate(stage("masking", shrunk, plate.frames, count, progress)):
-        clip[index] = small.linear
+    shrunk = functools.partial(_shrink_frame, plate, settings)
+    frames = zip(plate.frames, zip(*crops, strict=True), strict=True)
+    for index, small in enumerate(stage("masking", shrunk, frames, count, progress)):
+        for clip, picture in zip(clips, small.pictures, strict=True):
+            clip[index] = picture
         maximum = max(maximum, small.maximum)
         if small.not_finite:
             not_finite[plate.frames[index]] = small.not_finite
@@ -92,23 +94,30 @@ def prepare_clip(
             f"{next(iter(not_finite.values()))} values): the model saw them cleaned; outside the matte they are kept"
         )
     curve = ModelCurve.for_shot(maximum)
-    for picture in clip:
-        picture[...] = curve.encode(picture)
-    return clip, curve
+    for clip in clips:
+        for picture in clip:
+            picture[...] = curve.encode(picture)
+    return clips, curve
 
 
-def _shrink_frame(plate: Footage, window: Window, settings: ShotSettings, frame: int) -> _Small:
+def _shrink_frame(plate: Footage, settings: ShotSettings, item: tuple[int, tuple[Window, ...]]) -> _Small:
+    """A frame as it lies in each of the windows."""
+    frame, windows = item
     image = plate.read(frame)
-    rgb = _within(image.rgb(), image.data_window, window)
-    finite = np.isfinite(rgb)
-    all_finite = bool(finite.all())
-    # Before any filter, which would spread one NaN over its neighbours.
-    cleaned = ModelCurve(HIGHEST_MAXIMUM).clean(plate.space.to_rec709(rgb))
-    return _Small(
-        linear=shrink(cleaned, settings.width, settings.height),
-        maximum=float(cleaned.max() if all_finite else np.where(finite.all(axis=-1, keepdims=True), cleaned, 0).max()),
-        not_finite=0 if all_finite else int(finite.size - np.count_nonzero(finite)),
-    )
+    rgb = image.rgb()
+    pictures, maxima, not_finite = [], [], 0
+    for window in windows:
+        seen = _within(rgb, image.data_window, window)
+        finite = np.isfinite(seen)
+        all_finite = bool(finite.all())
+        # Before any filter, which would spread one NaN over its neighbours.
+        cleaned = ModelCurve(HIGHEST_MAXIMUM).clean(plate.space.to_rec709(seen))
+        pictures.append(shrink(cleaned, settings.width, settings.height))
+        maxima.append(
+            float(cleaned.max() if all_finite else np.where(finite.all(axis=-1, keepdims=True), cleaned, 0).max())
+        )
+        not_finite += 0 if all_finite else int(finite.size - np.count_nonzero(finite))
+    return _Small(pictures, max(maxima), not_finite)
 
 
 def _within(pixels: Pixels, data: Window, window: Window) -> Pixels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import zlib
 from dataclasses import dataclass
 
@@ -13,53 +12,91 @@ from void_server.engine import Progress
 from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP, BadMask, split
 from void_server.mattes import Mattes
+from void_server.plates.components import Labels, label_components
 from void_server.plates.composite import bounding_box
+from void_server.plates.stream import ordered_map
 from void_server.plates.window import Window
-from void_server.prepare import stage
+from void_server.prepare import AHEAD, THREADS, stage
 
 Quadmask = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """One frame: levels, compressed; the box of what is not kept, in plate pixels; whether anything is to go."""
+class Components:
+    """What changes, in parts that lie apart: `labels` uint8 [h, w] for the whole shot, 0 where nothing ever changes.
 
-    data: bytes
-    box: Window | None
-    removes: bool
+    boxes: of each label on every frame, the ramp around the matte included, in plate pixels.
+    """
+
+    labels: Labels
+    boxes: dict[int, list[Window | None]]
 
 
 class Quadmasks:
-    """The quadmask of every frame, uint8 [h, w] over `window`. `region`: all that is not kept on some frame."""
+    """The quadmask of every frame, uint8 [h, w] over `window`."""
 
     def __init__(self, plate: Footage, mattes: Mattes, window: Window, progress: Progress) -> None:
         """Read and check every matte. Raises BadPlate, BadMask (nothing is to be removed on any frame)."""
         self.window = window
+        self._kept: dict[int, bytes] = {}
+        self._changed = np.zeros((window.height, window.width), bool)  # on any frame, as is what is removed
+        self._removed = np.zeros_like(self._changed)
 
-        def keep(frame: int) -> _Kept:
+        def read(frame: int) -> tuple[bytes, Quadmask]:
             quadmask = mattes.read(frame, window, index=frame - plate.frames[0])
-            box = _box(quadmask, window)
-            return _Kept(zlib.compress(quadmask.tobytes(), 1), box, bool(split(quadmask)[0].any()))
+            return zlib.compress(quadmask.tobytes(), 1), quadmask
 
-        kept = list(stage("masking", keep, plate.frames, len(plate.frames), progress))
-        if not any(frame.removes for frame in kept):
+        each = stage("masking", read, plate.frames, len(plate.frames), progress)
+        for frame, (data, quadmask) in zip(plate.frames, each, strict=True):
+            self._kept[frame] = data
+            self._add(quadmask)
+        if not self._removed.any():
             raise _nothing_to_remove(plate, mattes)
-        self._kept = dict(zip(plate.frames, kept, strict=True))
-        self.region = functools.reduce(Window.union, [frame.box for frame in kept if frame.box])
 
     def __getitem__(self, frame: int) -> Quadmask:
         """One frame's quadmask."""
-        levels = np.frombuffer(zlib.decompress(self._kept[frame].data), np.uint8)
+        levels = np.frombuffer(zlib.decompress(self._kept[frame]), np.uint8)
         return levels.reshape(self.window.height, self.window.width)
 
+    def components(self, feather: float) -> Components:
+        """What changes and the ramp of `feather` pixels around it, taken apart."""
+        labels = label_components(self._changed, self._removed, feather)
+        present = [int(label) for label in np.unique(labels) if label]
+        places = {label: _slices(labels == label) for label in present}
+        reach = int(np.ceil(feather))
 
-def _box(quadmask: Quadmask, window: Window) -> Window | None:
-    """Where a quadmask over `window` is not kept, in plate pixels."""
-    slices = bounding_box(quadmask != KEEP)
-    if slices is None:
-        return None
-    rows, columns = slices
-    return Window(window.x + columns.start, window.y + rows.start, columns.stop - columns.start, rows.stop - rows.start)
+        def boxes(frame: int) -> list[Window | None]:
+            changed = self[frame] != KEEP
+            return [
+                self._box(changed[places[label]] & (labels[places[label]] == label), places[label], reach)
+                for label in present
+            ]
+
+        each = ordered_map(boxes, self._kept, threads=THREADS, ahead=AHEAD)
+        return Components(labels, dict(zip(present, map(list, zip(*each, strict=True)), strict=True)))
+
+    def _add(self, quadmask: Quadmask) -> None:
+        """Note what one frame changes and removes."""
+        here = bounding_box(quadmask != KEEP)
+        if here is not None:
+            self._changed[here] |= quadmask[here] != KEEP
+            self._removed[here] |= split(quadmask[here])[0]
+
+    def _box(self, selected: npt.NDArray[np.bool_], place: tuple[slice, slice], reach: int) -> Window | None:
+        """The box of what is selected in a place, and `reach` pixels around it, in plate pixels."""
+        box = bounding_box(selected)
+        if box is None:
+            return None
+        left, top = self.window.x + place[1].start + box[1].start, self.window.y + place[0].start + box[0].start
+        width, height = box[1].stop - box[1].start, box[0].stop - box[0].start
+        grown = Window(left - reach, top - reach, width + 2 * reach, height + 2 * reach)
+        return grown.intersection(self.window)
+
+
+def _slices(selected: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    box = bounding_box(selected)
+    assert box is not None
+    return box
 
 
 def _nothing_to_remove(plate: Footage, mattes: Mattes) -> BadMask:
