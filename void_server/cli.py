@@ -226,8 +226,6 @@ def _deliver(
     display = Display()
     with server_for(server, serve, weights, display) as address, Client(address) as client:
         finished = run_shot(client, job, delivery, display)
-    for notice in finished.notices:
-        display.say(f"note: {notice}")
     jobs_cli.print_finished(finished, out, as_json)
 
 

@@ -44,6 +44,7 @@ class Display:
             disable=not self._live,
         )
         self._stage = ""
+        self._said = 0
         self._shown: tuple[str, int] | None = None
         self._task = self._progress.add_task("", total=1, left="")
 
@@ -57,7 +58,10 @@ class Display:
         self._progress.stop()
 
     def show(self, state: dict[str, Any]) -> None:
-        """Take a `state` message."""
+        """Take a `state` message; its notices are said as they come."""
+        for notice in state["notices"][self._said :]:
+            self.say(f"note: {notice}")
+        self._said = len(state["notices"])
         stage = state["state"]
         if stage not in STAGES or self._shown == (stage, state["step"]):
             return
