@@ -36,6 +36,7 @@ class Case:
     data: Window = PICTURE
     display: Window = PICTURE
     aspect: float = 1.0
+    light: Window | None = None  # on the first frame
 
     @property
     def frames(self) -> range:
@@ -50,11 +51,14 @@ class Case:
 
     def write(self, folder: Path) -> None:
         header = {"dataWindow": self.data.box, "displayWindow": self.display.box, "pixelAspectRatio": self.aspect}
+        truth = self.truth()
         for frame, painted in zip(self.frames, self.painted, strict=True):
-            picture, level = self.truth(), np.ones((self.data.height, self.data.width), np.float32)
+            picture, level = truth.copy(), np.ones((self.data.height, self.data.width), np.float32)
             for box, painted_level in painted:
                 picture[box.slices_in(self.data)] = 0.9
                 level[box.slices_in(self.data)] = painted_level / 255
+            if self.light and frame == self.frames[0]:
+                picture[self.light.slices_in(self.data)] = 8.0
             plate = {name: picture[..., index].astype(np.float16) for index, name in enumerate("RGB")}
             for name, channels in (("plate", plate), ("q", dict.fromkeys("RGB", level))):
                 path = folder / f"{name}.{frame:04d}.exr"
@@ -107,6 +111,12 @@ def remove(folder: Path, case: Case, **settings: object) -> Done:
     for request in engine.requests:
         assert len({(window.width, window.height) for window in request.windows}) == 1
         assert all(case.data.union(window) == case.data for window in request.windows)
+        for window, painted, levels in zip(request.windows, case.painted, request.quadmask, strict=True):
+            for (x, y, width, height), level in painted:
+                column = int((x + width / 2 - window.x) / window.width * MODEL[0])
+                row = int((y + height / 2 - window.y) / window.height * MODEL[1])
+                seen = 0 <= column < MODEL[0] and 0 <= row < MODEL[1]
+                assert not seen or levels[row, column] == level, "the quadmask is cut as the clip is"
     error = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
     assert error < 0.2 * AMPLITUDE, "every hole holds the background (the object is at 0.9)"
     return Done(case, engine.requests, progress.notices, error)
@@ -158,6 +168,13 @@ def test_objects_far_apart_have_a_window_each(tmp_path: Path) -> None:
     (notice,) = several.notices
     for word in ("2 times", "87x52; 87x52", "480x270"):
         assert word in notice
+
+
+@pytest.mark.parametrize("light", [Window(60, 40, 9, 9), Window(410, 240, 9, 9)])
+def test_one_curve_has_room_for_the_brightest_in_any_window(tmp_path: Path, light: Window) -> None:
+    near, far = Window(20, 20, 20, 20), Window(430, 230, 20, 20)
+    done = remove(tmp_path, Case([[(near, PRIMARY), (far, PRIMARY)]] * 3, light=light))
+    assert [request.curve.maximum for request in done.requests] == [8.0, 8.0]
 
 
 def test_objects_side_by_side_share_one_and_nothing_is_said(tmp_path: Path) -> None:
