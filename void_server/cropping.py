@@ -49,10 +49,13 @@ def _in_words(crops: list[Crop], components: Components, view: View) -> str:
     boxes = [box for frames in components.boxes.values() for box in frames if box]
     rest = crop_window(functools.reduce(Window.union, boxes), view)
     windows = [f"{_size(crop.windows[0])}{', moving' if crop.moves else ''}" for crop in crops]
-    what = f"the model saw the plate in a window of {windows[0]}"
+    what = f"the model sees the plate in a window of {windows[0]}"
     if len(crops) > 1:
-        what = f"the model ran {len(crops)} times, each for a part of the plate of its own ({'; '.join(windows)})"
-    return f"{what}, since one window at rest would have been {_size(rest)}, and coarser: crop full shows it everything"
+        what = (
+            f"the model runs {len(crops)} times, for {len(crops)} parts of the plate that lie apart "
+            f"({'; '.join(windows)}): the passes and the time left are those of one run"
+        )
+    return f"{what}. One window at rest would be {_size(rest)}, and coarser; with crop full the model sees everything"
 
 
 def _size(window: Window) -> str:
