@@ -20,9 +20,9 @@ from void_server.footage import Footage
 from void_server.mattes import Mattes
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.stream import ordered_map
-from void_server.prepare import AHEAD, THREADS
 from void_server.settings import ShotSettings
 from void_server.shot import remove_object
+from void_server.stages import AHEAD, THREADS
 
 
 class Through:

@@ -1,87 +1,180 @@
-"""The last step of a shot: what the engine made, laid over the plate inside the matte."""
+"""The last step of a shot: real pixels, and what the engine made, laid over the plate inside the matte."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from void_server.behind import Behind, Found
 from void_server.cropping import Parts
 from void_server.engine import Progress
 from void_server.footage import Footage
-from void_server.masks.quadmask import KEEP
+from void_server.masks.quadmask import AFFECTED, KEEP, OVERLAP, PRIMARY
 from void_server.plates.colour import ModelCurve
 from void_server.plates.composite import bounding_box, composite, matte_ramp
 from void_server.plates.frame import Frame
+from void_server.plates.relight import relight
 from void_server.plates.resize import enlarge
 from void_server.plates.window import Window
-from void_server.plates.working_space import WorkingSpace
-from void_server.prepare import Pixels, stage
-from void_server.quadmasks import Quadmasks
+from void_server.quadmasks import Quadmask, Quadmasks
+from void_server.stages import stage
+
+Pixels = npt.NDArray[np.float32]
 
 LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)  # as a quadmask's levels are shown and stored
 QUADMASK_LAYER = LEVELS.astype(np.float16)  # beside the half channels of a plate
 
+# Plate pixels over which real pixels give way to generated ones towards what is affected: there they show the effect.
+GIVES_WAY = 16.0
 
-def finish(
-    plate: Footage,
-    quadmasks: Quadmasks,
-    parts: Parts,
-    results: Sequence[Pixels],
-    curve: ModelCurve,
-    feather: float,
-    progress: Progress,
-) -> Iterator[Frame]:
-    """The plate's frames, read again, each part's result (float32 [T, H, W, 3] in 0..1) laid over them by the matte.
+LAYERS = ("void.matte", "provenance.real", "provenance.offset")
 
-    With the layers void.quadmask and void.matte. Where the matte is 0, every bit is the plate's. Raises BadPlate.
+RELIT = 1e-4  # in the encoded picture's 0..1: a smaller change of light is none
+TOE = 1e-3  # linear light that keeps the ratio of two lights sane in the dark
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a shot's frames are finished with: what the engine made of each part (float32 [T, H, W, 3] in 0..1, encoded
+    by `curve`), and where to look for what stands behind."""
+
+    parts: Parts
+    results: Sequence[Pixels]
+    curve: ModelCurve
+    behind: Behind | None
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What goes over a box of the plate. linear: float32 [h, w, 3], scene-linear. real: float32 [h, w] in 0..1, the
+    share that is from another frame. offset: float32 [h, w], that frame's number less this one's."""
+
+    linear: Pixels
+    real: Pixels
+    offset: Pixels
+
+
+def finish(plate: Footage, quadmasks: Quadmasks, made: Made, feather: float, progress: Progress) -> Iterator[Frame]:
+    """The plate's frames, read again, with what was made laid over them by the matte.
+
+    Layers beside the plate's own: void.quadmask, void.matte, provenance.real (which share of a pixel is from another
+    frame; what else void.matte has is generated, and the rest is the source) and provenance.offset (that frame's number
+    less this one's). Where the matte is 0, every bit is the plate's. Raises BadPlate.
     """
-    lay = functools.partial(_finish_frame, plate, quadmasks, parts, results, curve, feather)
-    return stage("finishing", lay, enumerate(plate.frames), len(plate.frames), progress)
+
+    def one(item: tuple[int, int]) -> Frame:
+        index, number = item
+        return _Finishing(quadmasks, made, feather, index, number, plate.read(number)).frame()
+
+    return stage("finishing", one, enumerate(plate.frames), len(plate.frames), progress)
 
 
-def _finish_frame(
-    plate: Footage,
-    quadmasks: Quadmasks,
-    parts: Parts,
-    results: Sequence[Pixels],
-    curve: ModelCurve,
-    feather: float,
-    item: tuple[int, int],
-) -> Frame:
-    """One frame: its index and number."""
-    index, number = item
-    image = plate.read(number)
-    here = image.data_window.slices_in(quadmasks.window)
-    quadmask = quadmasks[number]
-    matte = matte_ramp(quadmask != KEEP, feather)[here]
-    owner = parts.owner[here]
-    for part, (crop, result) in enumerate(zip(parts.crops, results, strict=True)):
-        own = np.where(owner == part, matte, np.float32(0))
-        image = _laid_over(image, own, crop.windows[index], result[index], curve, plate.space)
-    return image.with_channels(
-        {"void.quadmask": QUADMASK_LAYER[quadmask[here]], "void.matte": matte.astype(np.float16)}
-    )
+@dataclass(frozen=True)
+class _Finishing:
+    """One frame: its index in the shot, its number, and itself."""
+
+    quadmasks: Quadmasks
+    made: Made
+    feather: float
+    index: int
+    number: int
+    image: Frame
+
+    def frame(self) -> Frame:
+        """The result."""
+        data = self.image.data_window
+        size = data.height, data.width
+        layers = {name: np.zeros(size, np.float16) for name in LAYERS}
+        layers["void.quadmask"] = np.ones(size, np.float16)
+        area = self._area()
+        if area is None:
+            return self.image.with_channels(layers)
+        window, quadmask, matte = area
+        here = window.slices_in(data)
+        layers["void.quadmask"][here] = QUADMASK_LAYER[quadmask]
+        layers["void.matte"][here] = matte
+        channels = {name: self.image.channel(name).copy() for name in "RGB"}
+        owner = self.made.parts.owner[window.slices_in(self.quadmasks.window)]
+        for part in range(len(self.made.results)):
+            own = np.where(owner == part, matte, np.float32(0))
+            inside = bounding_box(own > 0)
+            if inside is None:
+                continue
+            box, share = Window.from_slices(inside, window), own[inside]
+            filling = self._filling(part, box, quadmask[inside])
+            where = box.slices_in(data)
+            for index, channel in enumerate(channels.values()):
+                fill = np.ascontiguousarray(filling.linear[..., index])
+                channel[where] = composite(channel[where], fill, share)
+            layers["provenance.real"][where] += (filling.real * share).astype(np.float16)
+            layers["provenance.offset"][where] += np.where(share > 0, filling.offset, 0).astype(np.float16)
+        return self.image.with_channels(channels | layers)
+
+    def _area(self) -> tuple[Window, Quadmask, Pixels] | None:
+        """Where this frame changes and what is stored of it: the window, its quadmask and its matte; None for none."""
+        whole = self.quadmasks.window
+        quadmask = self.quadmasks[self.number]
+        changed = bounding_box(quadmask != KEEP, int(np.ceil(self.feather)))
+        if changed is None:
+            return None
+        outer = Window.from_slices(changed, whole)
+        window = outer.intersection(self.image.data_window)
+        if not (window.width and window.height):
+            return None
+        matte = matte_ramp(quadmask[changed] != KEEP, self.feather)
+        return window, quadmask[window.slices_in(whole)], matte[window.slices_in(outer)]
+
+    def _filling(self, part: int, box: Window, quadmask: Quadmask) -> Filling:
+        """What goes over a box, in plate pixels, that a part of the shot fills; quadmask is the box's."""
+        linear = self.made.curve.decode(self._picture(part, box))
+        nothing = np.zeros(quadmask.shape, np.float32)
+        found = None
+        if self.made.behind and (quadmask == PRIMARY).any():
+            found = self.made.behind.find(self.number, self.image, box)
+        if found is None:
+            return Filling(linear, nothing, nothing)
+        real, trust = self._relit(found, part, box)
+        share = trust * _room_for_real(quadmask)
+        mixed = real * share[..., None] + linear * (1 - share)[..., None]
+        offset = found.frame[box.slices_in(found.window)] - np.float32(self.number)
+        return Filling(mixed, share, np.where(share > 0, offset, 0))
+
+    def _picture(self, part: int, box: Window) -> Pixels:
+        """What the engine made of a box, in plate pixels, [h, w, 3] in 0..1, encoded."""
+        window = self.made.parts.crops[part].windows[self.index]
+        return enlarge(self.made.results[part][self.index], window.width, window.height, box.slices_in(window))
+
+    def _relit(self, found: Found, part: int, box: Window) -> tuple[Pixels, Pixels]:
+        """Found pixels of a box, in the model's light where the two differ, and how far they are to be trusted."""
+        crop, curve = self.made.parts.crops[part].windows[self.index], self.made.curve
+        window = found.window.intersection(crop)
+        outer, inner = window.slices_in(found.window), box.slices_in(window)
+        encoded = curve.encode(found.rgb[outer])
+        change, trust = relight(
+            encoded,
+            self._picture(part, window),
+            curve.encode(self.image.rgb(window)),
+            found.trust[outer],
+            found.ring[outer],
+            crop.height / len(self.made.results[part][self.index]),
+        )
+        rgb, change, encoded = found.rgb[outer][inner].copy(), change[inner], encoded[inner]
+        changed = np.abs(change) > RELIT
+        if changed.any():
+            # As a ratio, so that what the curve does not hold (negatives, light above its maximum) stays.
+            lit = curve.decode(encoded[changed] + change[changed]) + TOE
+            rgb[changed] *= lit / (curve.decode(encoded[changed]) + TOE)
+        return rgb, trust[inner]
 
 
-def _laid_over(
-    image: Frame, matte: Pixels, window: Window, generated: Pixels, curve: ModelCurve, space: WorkingSpace
-) -> Frame:
-    """An image with what was generated for a window laid over it by a matte [h, w] that lies in that window."""
-    box = bounding_box(matte > 0)
-    if box is None:
-        return image
-    rows, columns = box
-    data = image.data_window
-    size = columns.stop - columns.start, rows.stop - rows.start
-    filled = Window(data.x + columns.start, data.y + rows.start, *size)
-    linear = space.from_rec709(curve.decode(enlarge(generated, window.width, window.height)[filled.slices_in(window)]))
-    channels: dict[str, npt.NDArray[Any]] = {}
-    for index, name in enumerate("RGB"):
-        channel = image.channel(name).copy()
-        channel[box] = composite(channel[box], np.ascontiguousarray(linear[..., index]), matte[box])
-        channels[name] = channel
-    return image.with_channels(channels)
+def _room_for_real(quadmask: Quadmask) -> Pixels:
+    """1 where a quadmask is far from anything affected, 0 on it."""
+    affected = (quadmask == AFFECTED) | (quadmask == OVERLAP)
+    if not affected.any():
+        return np.ones(quadmask.shape, np.float32)
+    distance = cv2.distanceTransform((~affected).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(np.clip(distance / GIVES_WAY, 0, 1), np.float32)

@@ -1,11 +1,12 @@
-"""A plate as the model sees it, and what every stage of a shot shares: the common window, steps of progress."""
+"""A plate as the model sees it."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,26 +16,14 @@ from void_server.footage import Footage
 from void_server.plates.colour import HIGHEST_MAXIMUM, ModelCurve
 from void_server.plates.frame import BadPlate
 from void_server.plates.resize import shrink
-from void_server.plates.stream import ordered_map
 from void_server.plates.window import Window
 from void_server.settings import ShotSettings
+from void_server.stages import stage
+from void_server.survey import Seen, Survey
 
-THREADS = 2
-AHEAD = 4
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 Pixels = npt.NDArray[np.float32]
 
-
-def stage(
-    name: str, function: Callable[[Item], Made], items: Iterable[Item], count: int, progress: Progress
-) -> Iterator[Made]:
-    """`function` of each of `count` items, in order, a few at a time; a step of progress after each."""
-    progress.step(name, 0, count)
-    for index, made in enumerate(ordered_map(function, items, threads=THREADS, ahead=AHEAD)):
-        yield made
-        progress.step(name, index + 1, count)
+WIDEST = ModelCurve(HIGHEST_MAXIMUM)
 
 
 def common_window(plate: Footage, others: Iterable[Footage]) -> Window:
@@ -68,24 +57,31 @@ class _Small:
     pictures: list[Pixels]
     maximum: float
     not_finite: int
+    seen: Seen | None
 
 
 def prepare_clips(
-    plate: Footage, crops: Sequence[Sequence[Window]], settings: ShotSettings, progress: Progress
+    plate: Footage,
+    crops: Sequence[Sequence[Window]],
+    settings: ShotSettings,
+    progress: Progress,
+    survey: Survey | None = None,
 ) -> tuple[list[Pixels], ModelCurve]:
     """Of each crop, a window a frame, a clip float32 [T, H, W, 3] in 0..1 at the model's size; and the shot's curve.
 
-    Every plate frame is read once. Linear Rec.709 behind the curve. The curve's maximum is that of all the windows. Raises BadPlate.
+    Every plate frame is read once, and shown to `survey`. The curve's maximum is that of all windows. Raises BadPlate.
     """
     count = len(plate.frames)
     clips = [np.empty((count, settings.height, settings.width, 3), np.float32) for _ in crops]
     maximum, not_finite = 1.0, {}
-    shrunk = functools.partial(_shrink_frame, plate, settings)
+    shrunk = functools.partial(_shrink_frame, plate, settings, survey)
     frames = zip(plate.frames, zip(*crops, strict=True), strict=True)
     for index, small in enumerate(stage("masking", shrunk, frames, count, progress)):
         for clip, picture in zip(clips, small.pictures, strict=True):
             clip[index] = picture
         maximum = max(maximum, small.maximum)
+        if survey and small.seen:
+            survey.note(small.seen)
         if small.not_finite:
             not_finite[plate.frames[index]] = small.not_finite
     if not_finite:
@@ -100,32 +96,40 @@ def prepare_clips(
     return clips, curve
 
 
-def _shrink_frame(plate: Footage, settings: ShotSettings, item: tuple[int, tuple[Window, ...]]) -> _Small:
+def _shrink_frame(
+    plate: Footage, settings: ShotSettings, survey: Survey | None, item: tuple[int, tuple[Window, ...]]
+) -> _Small:
     """A frame as it lies in each of the windows."""
     frame, windows = item
     image = plate.read(frame)
-    rgb = image.rgb()
-    pictures, maxima, not_finite = [], [], 0
+    pictures, maximum, not_finite = [], 0.0, 0
     for window in windows:
-        seen = _within(rgb, image.data_window, window)
-        finite = np.isfinite(seen)
-        all_finite = bool(finite.all())
-        # Before any filter, which would spread one NaN over its neighbours.
-        cleaned = ModelCurve(HIGHEST_MAXIMUM).clean(plate.space.to_rec709(seen))
-        pictures.append(shrink(cleaned, settings.width, settings.height))
-        maxima.append(
-            float(cleaned.max() if all_finite else np.where(finite.all(axis=-1, keepdims=True), cleaned, 0).max())
-        )
-        not_finite += 0 if all_finite else int(finite.size - np.count_nonzero(finite))
-    return _Small(pictures, max(maxima), not_finite)
+        picture = np.empty((settings.height, settings.width, 3), np.float32)
+        for index, channel in enumerate(image.picture().values()):
+            light = _within(channel, image.data_window, window)
+            brightest, bad = _finite_maximum(light)
+            maximum, not_finite = max(maximum, brightest), not_finite + bad
+            # Before the filter, which would spread one NaN over its neighbours.
+            picture[..., index] = shrink(WIDEST.clean(light), settings.width, settings.height)
+        pictures.append(picture)
+    return _Small(pictures, maximum, not_finite, survey.look(frame, image) if survey else None)
 
 
-def _within(pixels: Pixels, data: Window, window: Window) -> Pixels:
-    """Pixels [h, w, 3] over `data` as they lie in `window`, black around them."""
+def _finite_maximum(light: Pixels) -> tuple[float, int]:
+    """The largest finite value, at least 0, and how many are not finite."""
+    low, high = float(light.min()), float(light.max())
+    if math.isfinite(low) and math.isfinite(high):
+        return max(high, 0.0), 0
+    finite = np.isfinite(light)
+    return float(np.where(finite, light, 0).max()), int(finite.size - np.count_nonzero(finite))
+
+
+def _within(channel: npt.NDArray[Any], data: Window, window: Window) -> Pixels:
+    """What of a channel [h, w] over `data` lies in `window`, black around it."""
     common = data.intersection(window)
-    inside = pixels[common.slices_in(data)]
     if common == window:
-        return inside
-    canvas = np.zeros((window.height, window.width, 3), np.float32)
-    canvas[common.slices_in(window)] = inside
+        return channel[common.slices_in(data)].astype(np.float32)
+    canvas = np.zeros((window.height, window.width), np.float32)
+    if common.width and common.height:
+        canvas[common.slices_in(window)] = channel[common.slices_in(data)]
     return canvas

@@ -16,7 +16,7 @@ from void_server.plates.components import Labels, label_components
 from void_server.plates.composite import bounding_box
 from void_server.plates.stream import ordered_map
 from void_server.plates.window import Window
-from void_server.prepare import AHEAD, THREADS, stage
+from void_server.stages import AHEAD, THREADS, stage
 
 Quadmask = npt.NDArray[np.uint8]
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from void_server.cropping import take_apart
 from void_server.engine import Engine, Progress, RemovalRequest
-from void_server.finish import LEVELS, finish
+from void_server.finish import LEVELS, Made, finish
 from void_server.footage import Footage
 from void_server.masking import NO_TOOLS, MaskTools, Shot, complete, frame_range, needs_clip, refuse_early
 from void_server.masks.model_size import shrink_quadmask
@@ -27,9 +27,11 @@ from void_server.plates.crop import Crop
 from void_server.plates.exr import Layout
 from void_server.plates.frame import Frame, Part
 from void_server.plates.window import Window
-from void_server.prepare import common_window, prepare_clips, stage
+from void_server.prepare import common_window, prepare_clips
 from void_server.quadmasks import Quadmask, Quadmasks
 from void_server.settings import ShotSettings
+from void_server.stages import stage
+from void_server.survey import Survey
 
 
 def remove_object(
@@ -58,7 +60,8 @@ def remove_object(
         progress.notice(f"the prompt is the hints': {scene}")
     quadmasks = Quadmasks(plate, mattes, window, progress)
     parts = take_apart(quadmasks, plate, settings, progress)
-    clips, curve = prepare_clips(plate, [crop.windows for crop in parts.crops], settings, progress)
+    survey = Survey(plate, quadmasks, settings.feather)
+    clips, curve = prepare_clips(plate, [crop.windows for crop in parts.crops], settings, progress, survey)
     for index, crop in enumerate(parts.crops):  # in place of the clip, so that a run adds nothing to what is held
         clips[index] = engine.remove(
             RemovalRequest(
@@ -72,7 +75,8 @@ def remove_object(
                 curve=curve,
             )
         )
-    yield from finish(plate, quadmasks, parts, clips, curve, settings.feather, progress)
+    made = Made(parts, clips, curve, survey.behind())
+    yield from finish(plate, quadmasks, made, settings.feather, progress)
 
 
 def build_quadmasks(

@@ -82,10 +82,10 @@ class Frame:
         """Width of a pixel over its height; 2.0 for most anamorphic plates."""
         return float(self.parts[self.beauty].header.get("pixelAspectRatio", 1.0))
 
-    def rgb(self) -> npt.NDArray[np.float32]:
-        """The beauty as float32 [h, w, 3], scene-linear as stored (NaN and Inf too), over the data window.
+    def picture(self) -> dict[str, Pixels]:
+        """R, G and B of the beauty [h, w] as stored, over the data window.
 
-        Raises BadPlate for an image without R, G and B, which may be a roto but not a plate.
+        Raises BadPlate for an image without them, which may be a roto but not a plate.
         """
         channels = self.parts[self.beauty].channels
         missing = [name for name in "RGB" if name not in channels]
@@ -94,9 +94,19 @@ class Frame:
                 f"{self.name or 'the image'} has no channel {', '.join(missing)} (it has {self._names()}): "
                 "a plate needs R, G and B; render it with channels rgb or rgba"
             )
-        rgb = np.empty((*channels["R"].shape, 3), np.float32)
-        for index, name in enumerate("RGB"):
-            rgb[..., index] = channels[name]
+        return {name: channels[name] for name in "RGB"}
+
+    def rgb(self, window: Window | None = None) -> npt.NDArray[np.float32]:
+        """The beauty as float32 [h, w, 3], scene-linear as stored (NaN and Inf too), over a window inside the data.
+
+        Over all of the data window if none is given. Raises BadPlate as `picture` does, and ValueError for a window
+        that is not inside the data window.
+        """
+        here = window or self.data_window
+        inside = here.slices_in(self.data_window)
+        rgb = np.empty((here.height, here.width, 3), np.float32)
+        for index, channel in enumerate(self.picture().values()):
+            rgb[..., index] = channel[inside]
         return rgb
 
     def channel(self, name: str) -> Pixels:

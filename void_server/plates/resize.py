@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import cv2
@@ -18,14 +19,35 @@ def shrink(image: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[np.f
     return _resize(image, width, height, growing=cv2.INTER_LINEAR)
 
 
-def enlarge(encoded: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[np.float32]:
-    """The model's [h, w, 3] in 0..1 to float32 of this size and range, by Lanczos interpolation.
+def enlarge(
+    encoded: npt.NDArray[np.float32], width: int, height: int, part: tuple[slice, slice] | None = None
+) -> npt.NDArray[np.float32]:
+    """The model's [h, w, 3] in 0..1 to float32 of this size and range, by Lanczos interpolation; or a part of that.
 
-    In the encoded space, since in linear light it rings far below zero around highlights; what little it
-    overshoots here is clamped. OpenCV's cubic bends smooth gradients three times as much. An axis that shrinks
-    is averaged.
+    part: rows and columns of the result. In the encoded space, since in linear light it rings far below zero around
+    highlights; what little it overshoots here is clamped. OpenCV's cubic bends smooth gradients three times as much. An
+    axis that shrinks is averaged.
     """
-    return np.clip(_resize(encoded, width, height, growing=cv2.INTER_LANCZOS4), 0, 1)
+    rows, columns = part or (slice(0, height), slice(0, width))
+    down, from_rows = _operator(encoded.shape[0], height, rows)
+    across, from_columns = _operator(encoded.shape[1], width, columns)
+    pixels = np.asarray(encoded, np.float32)[from_rows, from_columns]
+    tall = (down @ pixels.reshape(len(pixels), -1)).reshape(len(down), -1, 3)
+    return np.clip(across @ tall, 0, 1)
+
+
+def _operator(size: int, new: int, part: slice) -> tuple[npt.NDArray[np.float32], slice]:
+    """What resizing one axis does, as a matrix from those old pixels that count to a part of the new ones."""
+    matrix = _resizing(size, new)[part]
+    used = np.flatnonzero(matrix.any(axis=0))
+    span = slice(int(used[0]), int(used[-1]) + 1)
+    return np.ascontiguousarray(matrix[:, span]), span
+
+
+@functools.lru_cache(maxsize=16)
+def _resizing(size: int, new: int) -> npt.NDArray[np.float32]:
+    """OpenCV's filter along one axis, [new, size], by what it makes of single pixels; both axes then work alone."""
+    return _resize(np.eye(size, dtype=np.float32), size, new, growing=cv2.INTER_LANCZOS4)
 
 
 def _resize(image: npt.NDArray[Any], width: int, height: int, *, growing: int) -> npt.NDArray[np.float32]:

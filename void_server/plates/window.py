@@ -19,6 +19,12 @@ class Window(NamedTuple):
         (left, top), (right, bottom) = box
         return cls(int(left), int(top), int(right) - int(left) + 1, int(bottom) - int(top) + 1)
 
+    @classmethod
+    def from_slices(cls, slices: tuple[slice, slice], outer: Window) -> Window:
+        """Rows and columns of an array [h, w] that covers `outer`, as far as they reach: the inverse of `slices_in`."""
+        rows, columns = (range(*s.indices(n)) for s, n in zip(slices, (outer.height, outer.width), strict=True))
+        return cls(outer.x + columns.start, outer.y + rows.start, len(columns), len(rows))
+
     @property
     def box(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """As an EXR box2i: both corners inclusive."""
@@ -33,6 +39,10 @@ class Window(NamedTuple):
     def bottom(self) -> int:
         """The first row that is no longer inside."""
         return self.y + self.height
+
+    def grown(self, by: int) -> Window:
+        """`by` pixels more on every side."""
+        return Window(self.x - by, self.y - by, self.width + 2 * by, self.height + 2 * by)
 
     def union(self, other: Window) -> Window:
         """The smallest window that holds both."""

@@ -37,9 +37,9 @@ from void_server.plates.exr import write_frame
 from void_server.plates.frame import BadPlate, Frame
 from void_server.plates.stream import ordered_map
 from void_server.plates.working_space import WorkingSpace
-from void_server.prepare import AHEAD, THREADS
 from void_server.settings import ShotSettings
 from void_server.shot import build_quadmasks, remove_object
+from void_server.stages import AHEAD, THREADS
 
 from .folder import input_file, result_file
 from .link import Message, Pipe, messages

@@ -1,0 +1,130 @@
+"""How the camera moves from one frame to the next, by what stands still in the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Homography = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+PROXY_WIDTH = 960
+MIDDLE_GREY = 0.18
+
+# Features, in proxy pixels: tracked there and back to within BACK; taken as one camera to within FIT. A camera that
+# moves no corner of the picture by LOCKED does not move.
+FEATURES = 800
+BACK = 0.3
+FIT = 0.75
+LOCKED = 0.1
+FEWEST = 12
+
+
+def tone(light: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Scene-linear light of any shape to grey levels: middle grey to the middle, highlights still apart, NaN black.
+
+    The curve of Reinhard et al. (2002), equation 3, with the key at 0.18.
+    """
+    value = np.clip(np.nan_to_num(np.asarray(light, np.float32), nan=0.0, posinf=1e4, neginf=0.0), 0, 1e4)
+    return np.asarray(value * (255 / (value + np.float32(MIDDLE_GREY))) + np.float32(0.5), np.uint8)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A small picture of a plate to follow the camera on.
+
+    grey: uint8 [h, w]. still: bool [h, w], what is neither removed nor affected. scale: plate pixels in one of its own
+    pixels, across and down.
+    """
+
+    grey: npt.NDArray[np.uint8]
+    still: Mask
+    scale: tuple[float, float]
+
+
+def proxy(green: npt.NDArray[Any], still: Mask) -> Proxy:
+    """From a plate's green channel [h, w] (half or float, scene-linear) and what stands still in it, bool [h, w]."""
+    height, width = green.shape
+    # Every second pixel, or third, of a large plate is enough to follow, and far less to convert.
+    step = max(1, width // (2 * PROXY_WIDTH))
+    size = min(width, PROXY_WIDTH), max(1, round(height * min(1.0, PROXY_WIDTH / width)))
+    light = cv2.resize(green[::step, ::step].astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    held = cv2.resize(still[::step, ::step].astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) == 255
+    return Proxy(tone(light), held, (width / size[0], height / size[1]))
+
+
+def motion(first: Proxy, second: Proxy) -> Homography | None:
+    """Where the camera's move takes what stands still, from one proxy to the next; None where that cannot be told.
+
+    float64 [3, 3] that maps plate pixels (x, y, 1), counted from the picture's first pixel's centre. Exactly the
+    identity for a camera that does not move. By features (Shi and Tomasi 1994), tracked there and back (Bouguet's
+    pyramidal Lucas-Kanade), and one homography for most of them (RANSAC).
+    """
+    corners = cv2.goodFeaturesToTrack(first.grey, FEATURES, 0.01, 8, mask=first.still.astype(np.uint8))
+    if corners is None or len(corners) < FEWEST:
+        return None
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(first.grey, second.grey, corners, None, winSize=(21, 21), maxLevel=4)
+    returned, found_back, _ = cv2.calcOpticalFlowPyrLK(
+        second.grey, first.grey, moved, None, winSize=(21, 21), maxLevel=4
+    )
+    before, after, back = corners[:, 0], moved[:, 0], returned[:, 0]
+    good = (found[:, 0] == 1) & (found_back[:, 0] == 1) & (np.linalg.norm(back - before, axis=1) < BACK)
+    good &= _on(second.still, after)
+    before, after = before[good], after[good]
+    if len(before) < FEWEST:
+        return None
+    found_motion, inliers = cv2.findHomography(before, after, cv2.RANSAC, FIT)
+    if found_motion is None or inliers.mean() < 0.4 or inliers.sum() < FEWEST:
+        return None
+    height, width = first.grey.shape
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
+    if np.abs(carry(corners, found_motion) - corners).max() < LOCKED:
+        return np.eye(3)
+    return _in_plate_pixels(found_motion, first.scale)
+
+
+def _on(mask: Mask, points: npt.NDArray[np.float32]) -> Mask:
+    """Which points (x, y) [n, 2] lie on a mask."""
+    height, width = mask.shape
+    columns, rows = np.rint(points).astype(np.int64).T
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    return np.asarray(inside & mask[rows.clip(0, height - 1), columns.clip(0, width - 1)])
+
+
+def _in_plate_pixels(of_proxy: Homography, scale: tuple[float, float]) -> Homography:
+    """The same move counted in plate pixels; pixel centres are whole numbers in both."""
+    across, down = scale
+    to_plate = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
+    of_plate = to_plate @ of_proxy @ np.linalg.inv(to_plate)
+    return np.asarray(of_plate / of_plate[2, 2], np.float64)
+
+
+class CameraPath:
+    """The camera over a shot, from the moves between neighbouring frames."""
+
+    def __init__(self, moves: list[Homography | None]) -> None:
+        """moves: from each of T frames but the last to the next; where one is None the shot falls in two."""
+        self._to = [np.eye(3)]
+        self._piece = [0]
+        for move in moves:
+            self._to.append(np.eye(3) if move is None else move @ self._to[-1])
+            self._piece.append(self._piece[-1] + (move is None))
+
+    def between(self, first: int, second: int) -> Homography | None:
+        """Where what stands still goes from one frame (by its place in the shot) to another; None if not known."""
+        if self._piece[first] != self._piece[second]:
+            return None
+        if np.array_equal(self._to[first], self._to[second]):
+            return np.eye(3)
+        move = self._to[second] @ np.linalg.inv(self._to[first])
+        return np.asarray(move / move[2, 2], np.float64)
+
+
+def carry(points: npt.NDArray[Any], move: Homography) -> npt.NDArray[np.float32]:
+    """Points (x, y) [..., 2] through a homography."""
+    flat = np.asarray(points, np.float32).reshape(1, -1, 2)
+    return np.asarray(cv2.perspectiveTransform(flat, move).reshape(np.shape(points)), np.float32)
