@@ -10,7 +10,7 @@ import numpy.typing as npt
 from void_server.behind import Behind, clear_of
 from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP, PRIMARY
-from void_server.plates.camera import CameraPath, Homography, Proxy, motion, proxy
+from void_server.plates.camera import CameraPath, Follower, Homography, Proxy, proxy
 from void_server.plates.frame import Frame
 from void_server.plates.visible import cells, choose_sources
 from void_server.quadmasks import Quadmasks
@@ -34,7 +34,7 @@ class Survey:
         self._plate = plate
         self._quadmasks = quadmasks
         self._feather = feather
-        self._last: Proxy | None = None
+        self._follow = Follower()
         self._moves: list[Homography | None] = []
         self._wanted: list[Mask] = []
         self._clear: list[Mask] = []
@@ -55,14 +55,12 @@ class Survey:
 
     def note(self, seen: Seen) -> None:
         """What was seen of the next frame, in the shot's order."""
-        if self._last is not None:
-            self._moves.append(motion(self._last, seen.proxy))
-        self._last = seen.proxy
+        self._moves.append(self._follow(seen.proxy))
         self._wanted.append(seen.wanted)
         self._clear.append(seen.clear)
 
     def behind(self) -> Behind:
         """After the last frame: where to find what the object hides."""
-        path = CameraPath(self._moves)
+        path = CameraPath(self._moves[1:])
         sources = choose_sources(self._wanted, self._clear, path)
         return Behind(self._plate, self._quadmasks, self._feather, path, sources)

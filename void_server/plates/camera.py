@@ -16,11 +16,12 @@ PROXY_WIDTH = 960
 MIDDLE_GREY = 0.18
 
 # Features, in proxy pixels: tracked there and back to within BACK; taken as one camera to within FIT. A camera that
-# moves no corner of the picture by LOCKED does not move.
+# moves them by less than LOCKED, and what noise adds (never more than UNSURE), in all quarters does not move.
 FEATURES = 800
 BACK = 0.3
 FIT = 0.75
-LOCKED = 0.1
+LOCKED = 0.05
+UNSURE = 0.5
 FEWEST = 12
 
 
@@ -54,7 +55,8 @@ def proxy(green: npt.NDArray[Any], still: Mask) -> Proxy:
     size = min(width, PROXY_WIDTH), max(1, round(height * min(1.0, PROXY_WIDTH / width)))
     light = cv2.resize(green[::step, ::step].astype(np.float32), size, interpolation=cv2.INTER_AREA)
     held = cv2.resize(still[::step, ::step].astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) == 255
-    return Proxy(tone(light), held, (width / size[0], height / size[1]))
+    grey = cv2.GaussianBlur(tone(light), (0, 0), 1.0)  # grain has corners too
+    return Proxy(grey, held, (width / size[0], height / size[1]))
 
 
 def motion(first: Proxy, second: Proxy) -> Homography | None:
@@ -77,14 +79,28 @@ def motion(first: Proxy, second: Proxy) -> Homography | None:
     before, after = before[good], after[good]
     if len(before) < FEWEST:
         return None
+    if _at_rest(before, after):
+        return np.eye(3)
     found_motion, inliers = cv2.findHomography(before, after, cv2.RANSAC, FIT)
     if found_motion is None or inliers.mean() < 0.4 or inliers.sum() < FEWEST:
         return None
-    height, width = first.grey.shape
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
-    if np.abs(carry(corners, found_motion) - corners).max() < LOCKED:
-        return np.eye(3)
     return _in_plate_pixels(found_motion, first.scale)
+
+
+def _at_rest(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> bool:
+    """Whether points (x, y) [n, 2] stay where they are, in every quarter of where they lie, as far as noise can tell."""
+    right, below = (before > np.median(before, axis=0)).T
+    moves = after - before
+    for across in (False, True):
+        for down in (False, True):
+            quarter = moves[(right == across) & (below == down)]
+            if len(quarter):
+                middle = np.median(quarter, axis=0)
+                spread = 1.48 * np.median(np.abs(quarter - middle), axis=0)
+                error = 1.25 * spread / np.sqrt(len(quarter))  # of a median
+                if (np.abs(middle) > np.minimum(LOCKED + 2.5 * error, UNSURE)).any():
+                    return False
+    return True
 
 
 def _on(mask: Mask, points: npt.NDArray[np.float32]) -> Mask:
@@ -101,6 +117,26 @@ def _in_plate_pixels(of_proxy: Homography, scale: tuple[float, float]) -> Homogr
     to_plate = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
     of_plate = to_plate @ of_proxy @ np.linalg.inv(to_plate)
     return np.asarray(of_plate / of_plate[2, 2], np.float64)
+
+
+class Follower:
+    """Tells the camera's move from each frame to the next, of a shot that comes frame by frame."""
+
+    def __init__(self) -> None:
+        self._rest: Proxy | None = None  # the frame from which on the camera has not moved
+        self._last: Proxy | None = None
+
+    def __call__(self, seen: Proxy) -> Homography | None:
+        """The move from the frame before; None where it cannot be told, and for the first frame."""
+        move = None
+        # From where the camera came to rest, so that a drift too slow to be seen between two frames is seen in the end.
+        for earlier in (self._rest, self._last):
+            if move is None and earlier is not None:
+                move = motion(earlier, seen)
+        if move is None or not np.array_equal(move, np.eye(3)):
+            self._rest = seen
+        self._last = seen
+        return move
 
 
 class CameraPath:

@@ -32,8 +32,9 @@ def enlarge(
     down, from_rows = _operator(encoded.shape[0], height, rows)
     across, from_columns = _operator(encoded.shape[1], width, columns)
     pixels = np.asarray(encoded, np.float32)[from_rows, from_columns]
-    tall = (down @ pixels.reshape(len(pixels), -1)).reshape(len(down), -1, 3)
-    return np.clip(across @ tall, 0, 1)
+    wide = across @ pixels.transpose(1, 0, 2).reshape(pixels.shape[1], -1)
+    wide = wide.reshape(len(across), -1, 3).transpose(1, 0, 2).reshape(len(pixels), -1)
+    return np.clip(down @ wide, 0, 1).reshape(len(down), len(across), 3)
 
 
 def _operator(size: int, new: int, part: slice) -> tuple[npt.NDArray[np.float32], slice]:
