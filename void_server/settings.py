@@ -35,8 +35,11 @@ class ShotSettings:
     plate around what changes, "full" all of it. grow: cells of the grid by which what is affected is widened. ask:
     whether the server's reasoner is asked for hints: never, try (a shot without hints goes on with what is painted),
     require. subject: what the object is, for the reasoner. feather: width in plate pixels of the ramp around the
-    matte within which the result blends into the plate. mask_levels: "netflix" or "quad". noise: how the noise that
-    pass 2 starts from is made, "exact" or "reference"; noise_degradation: how much of it is new, bound to no motion.
+    matte within which the result blends into the plate. real_pixels: what other frames show of the background is taken
+    from them before anything generated. grain: of the plate's own grain, how much is laid on generated pixels. patch:
+    whether the layers void.patch and void.grain are written. mask_levels: "netflix" or "quad". noise: how the noise
+    that pass 2 starts from is made, "exact" or "reference"; noise_degradation: how much of it is new, bound to no
+    motion.
     """
 
     height: Annotated[int, Meta(ge=16, le=4096)] = 384
@@ -54,6 +57,9 @@ class ShotSettings:
     feather: Annotated[float, Meta(ge=0.0, le=512.0)] = 8.0
     noise: WarpMode = "exact"
     noise_degradation: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    real_pixels: bool = True
+    grain: Annotated[float, Meta(ge=0.0, le=4.0)] = 1.0
+    patch: bool = False
     pass1: Denoising = field(default_factory=lambda: Denoising(steps=30, guidance_scale=1.0))
     pass2: Denoising = field(default_factory=lambda: Denoising(steps=50, guidance_scale=6.0))
 

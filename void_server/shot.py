@@ -4,7 +4,8 @@
     crop      what changes -> one window or several, each a run of the engine           cropping.py, plates/crop.py
     prepare   every plate frame is read and checked: each window -> a small clip                              prepare.py
     engine    clip and quadmask at the model's size -> the clip without the object (both passes)
-    finish    every frame is read again: result -> linear, plate resolution -> laid over it inside the matte   finish.py
+    finish    every frame is read again: real pixels of other frames, else the result, and grain, inside the matte
+                                                                                     survey.py, behind.py, finish.py
 
 `remove_object` does it all; `build_quadmasks` stops at the quadmask, for an artist to look at and paint over.
 At plate resolution a few frames are in memory at a time, however long the shot is.
@@ -45,7 +46,7 @@ def remove_object(
     hints: str = "",
     tools: MaskTools = NO_TOOLS,
 ) -> Iterator[Frame]:
-    """The plate's frames without the object, in order, each with the layers void.quadmask and void.matte.
+    """The plate's frames without the object, in order, each with the layers that `finish` names.
 
     All is in the plate's own space; the model alone sees Rec.709. Where void.matte is 0, every bit of every channel is
     the plate's. An empty prompt becomes the scene that the hints (a hints file's text, or an answer) describe. Nothing
@@ -60,7 +61,7 @@ def remove_object(
         progress.notice(f"the prompt is the hints': {scene}")
     quadmasks = Quadmasks(plate, mattes, window, progress)
     parts = take_apart(quadmasks, plate, settings, progress)
-    survey = Survey(plate, quadmasks, settings.feather)
+    survey = Survey(plate, quadmasks, settings)
     clips, curve = prepare_clips(plate, [crop.windows for crop in parts.crops], settings, progress, survey)
     for index, crop in enumerate(parts.crops):  # in place of the clip, so that a run adds nothing to what is held
         clips[index] = engine.remove(
@@ -75,8 +76,8 @@ def remove_object(
                 curve=curve,
             )
         )
-    made = Made(parts, clips, curve, survey.behind())
-    yield from finish(plate, quadmasks, made, settings.feather, progress)
+    made = Made(parts, clips, curve, survey.behind(), survey.grain())
+    yield from finish(plate, quadmasks, made, settings, progress)
 
 
 def build_quadmasks(

@@ -1,7 +1,8 @@
-"""What the first look at a plate tells of what lies around the hole: the camera's path, and which frames show what."""
+"""What the first look at a plate tells of what lies around the hole: the camera, which frames show what, grain."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,55 +13,87 @@ from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP, PRIMARY
 from void_server.plates.camera import CameraPath, Follower, Homography, Proxy, proxy
 from void_server.plates.frame import Frame
+from void_server.plates.grain import Grain, GrainSample, sample_grain
 from void_server.plates.visible import cells, choose_sources
 from void_server.quadmasks import Quadmasks
+from void_server.settings import ShotSettings
 
 Mask = npt.NDArray[np.bool_]
 
+GRAIN_FRAMES = 16  # spread over the shot, that grain is measured on
+
 
 @dataclass(frozen=True)
-class Seen:
-    """One frame of it. wanted, clear: bool [rows, columns], by cells of the grid of plates.visible."""
+class Shown:
+    """Where a frame is to be filled and what it shows: bool [rows, columns] by the grid of plates.visible."""
 
     proxy: Proxy
     wanted: Mask
     clear: Mask
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One frame, as far as it was asked for."""
+
+    shown: Shown | None
+    grain: GrainSample | None
+
+
 class Survey:
     """A shot's frames looked at once, in order, none of them kept."""
 
-    def __init__(self, plate: Footage, quadmasks: Quadmasks, feather: float) -> None:
+    def __init__(self, plate: Footage, quadmasks: Quadmasks, settings: ShotSettings) -> None:
         self._plate = plate
         self._quadmasks = quadmasks
-        self._feather = feather
+        self._settings = settings
+        self._grainy = set(_spread(plate.frames, GRAIN_FRAMES)) if settings.grain else set()
         self._follow = Follower()
         self._moves: list[Homography | None] = []
         self._wanted: list[Mask] = []
         self._clear: list[Mask] = []
+        self._samples: list[GrainSample] = []
 
     def look(self, frame: int, image: Frame) -> Seen:
         """At one frame, in any thread."""
-        window = self._quadmasks.window
+        window, data = self._quadmasks.window, image.data_window
+        here = data.slices_in(window)
         quadmask = self._quadmasks[frame]
-        clear, still = clear_of(quadmask, self._feather), quadmask == KEEP
-        green = image.channel("G")
-        if image.data_window != window:
-            stored = np.zeros(quadmask.shape, np.bool_)
-            stored[image.data_window.slices_in(window)] = True
-            whole = np.zeros(quadmask.shape, green.dtype)
-            whole[stored] = green.ravel()
+        clear = clear_of(quadmask, self._settings.feather)
+        sample = sample_grain(image.rgb(), clear[here]) if frame in self._grainy else None
+        if not self._settings.real_pixels:
+            return Seen(None, sample)
+        green, still = image.channel("G"), quadmask == KEEP
+        if data != window:
+            stored, whole = np.zeros(clear.shape, np.bool_), np.zeros(clear.shape, green.dtype)
+            stored[here], whole[here] = True, green
             green, clear, still = whole, clear & stored, still & stored
-        return Seen(proxy(green, still), cells(quadmask == PRIMARY, whole=False), cells(clear, whole=True))
+        wanted = cells(quadmask == PRIMARY, whole=False)
+        return Seen(Shown(proxy(green, still), wanted, cells(clear, whole=True)), sample)
 
     def note(self, seen: Seen) -> None:
         """What was seen of the next frame, in the shot's order."""
-        self._moves.append(self._follow(seen.proxy))
-        self._wanted.append(seen.wanted)
-        self._clear.append(seen.clear)
+        if seen.shown:
+            self._moves.append(self._follow(seen.shown.proxy))
+            self._wanted.append(seen.shown.wanted)
+            self._clear.append(seen.shown.clear)
+        if seen.grain:
+            self._samples.append(seen.grain)
 
-    def behind(self) -> Behind:
-        """After the last frame: where to find what the object hides."""
+    def behind(self) -> Behind | None:
+        """After the last frame: where to find what the object hides; None if that is not asked for."""
+        if not self._settings.real_pixels:
+            return None
         path = CameraPath(self._moves[1:])
         sources = choose_sources(self._wanted, self._clear, path)
-        return Behind(self._plate, self._quadmasks, self._feather, path, sources)
+        return Behind(self._plate, self._quadmasks, self._settings.feather, path, sources)
+
+    def grain(self) -> Grain:
+        """After the last frame: the plate's grain, none if none is asked for."""
+        return Grain.of(self._samples)
+
+
+def _spread(frames: tuple[int, ...], count: int) -> Iterator[int]:
+    """`count` of the frames, or all, evenly."""
+    for place in np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int):
+        yield frames[place]
