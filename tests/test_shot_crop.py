@@ -21,7 +21,7 @@ from void_server.shot import remove_object
 PLATE = Window(0, 0, 480, 270)
 HOLE = Window(300, 150, 60, 40)
 FRAMES = range(1, 4)
-SIZE = {"height": 48, "width": 80, "window": 13, "overlap": 8, "feather": 3.0}
+SIZE = {"real_pixels": False, "grain": 0.0, "height": 48, "width": 80, "window": 13, "overlap": 8, "feather": 3.0}
 
 
 def background() -> np.ndarray:

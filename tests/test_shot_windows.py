@@ -22,7 +22,7 @@ from void_server.shot import remove_object
 
 PICTURE = Window(0, 0, 480, 270)
 MODEL = (80, 48)
-SETTINGS = {"height": 48, "width": 80, "window": 13, "overlap": 8, "feather": 3.0}
+SETTINGS = {"real_pixels": False, "grain": 0.0, "height": 48, "width": 80, "window": 13, "overlap": 8, "feather": 3.0}
 PERIOD, LEVEL, AMPLITUDE = 18, 0.18, 0.05
 
 Painted = list[tuple[Window, int]]

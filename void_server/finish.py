@@ -21,6 +21,7 @@ from void_server.plates.grain import Grain
 from void_server.plates.relight import relight
 from void_server.plates.resize import enlarge
 from void_server.plates.window import Window
+from void_server.plates.working_space import WorkingSpace
 from void_server.quadmasks import Quadmask, Quadmasks
 from void_server.settings import ShotSettings
 from void_server.stages import stage
@@ -43,20 +44,21 @@ TOE = 1e-3  # linear light that keeps the ratio of two lights sane in the dark
 @dataclass(frozen=True)
 class Made:
     """What a shot's frames are finished with: what the engine made of each part (float32 [T, H, W, 3] in 0..1, encoded
-    by `curve`), where to look for what stands behind, and the plate's grain."""
+    by `curve`) in linear Rec.709, where to look for what stands behind, and the plate's space and grain."""
 
     parts: Parts
     results: Sequence[Pixels]
     curve: ModelCurve
+    space: WorkingSpace
     behind: Behind | None
     grain: Grain
 
 
 @dataclass(frozen=True)
 class Filling:
-    """What goes over a box of the plate, scene-linear float32 [h, w, 3]: `linear` as a whole, of which `patch` is what
-    was generated and `grain` what was laid over that. real: float32 [h, w] in 0..1, the share that is from another
-    frame. offset: float32 [h, w], that frame's number less this one's."""
+    """What goes over a box of the plate, float32 [h, w, 3] in the plate's space: `linear` as a whole, of which `patch`
+    is what was generated and `grain` what was laid over that. real: float32 [h, w] in 0..1, the share that is from
+    another frame. offset: float32 [h, w], that frame's number less this one's."""
 
     linear: Pixels
     patch: Pixels
@@ -149,7 +151,7 @@ class _Finishing:
 
     def _filling(self, part: int, box: Window, quadmask: Quadmask, matte: Pixels) -> Filling:
         """What goes over a box, in plate pixels, that a part of the shot fills; quadmask and matte are the box's."""
-        patch = self.made.curve.decode(self._picture(part, box))
+        patch = self.made.space.from_rec709(self.made.curve.decode(self._picture(part, box)))
         linear, share, offset = patch, np.zeros_like(matte), np.zeros_like(matte)
         found = None
         if self.made.behind and (quadmask == PRIMARY).any():
@@ -169,7 +171,9 @@ class _Finishing:
         there = (1 - matte) ** 2 + (matte * real) ** 2
         missing = np.sqrt(np.clip(1 - there, 0, 1)) / np.maximum(matte, np.float32(1e-6))
         seed = (self.settings.seed, self.number, part)
-        return self.made.grain.lay(patch, seed) * (missing * np.float32(self.settings.grain))[..., None]
+        grain = self.made.grain.lay(patch, seed)
+        grain *= (missing * np.float32(self.settings.grain))[..., None]
+        return grain
 
     def _picture(self, part: int, box: Window) -> Pixels:
         """What the engine made of a box, in plate pixels, [h, w, 3] in 0..1, encoded."""
@@ -178,25 +182,27 @@ class _Finishing:
 
     def _relit(self, found: Found, part: int, box: Window) -> tuple[Pixels, Pixels]:
         """Found pixels of a box, in the model's light where the two differ, and how far they are to be trusted."""
-        crop, curve = self.made.parts.crops[part].windows[self.index], self.made.curve
+        crop, curve, space = self.made.parts.crops[part].windows[self.index], self.made.curve, self.made.space
         window = found.window.intersection(crop)
         outer, inner = window.slices_in(found.window), box.slices_in(window)
-        encoded = curve.encode(found.rgb[outer])
+        light = space.to_rec709(found.rgb[outer])
+        encoded = curve.encode(light)
         change, trust = relight(
             encoded,
             self._picture(part, window),
-            curve.encode(self.image.rgb(window)),
+            curve.encode(space.to_rec709(self.image.rgb(window))),
             found.trust[outer],
             found.ring[outer],
             crop.height / len(self.made.results[part][self.index]),
         )
-        rgb, change, encoded = found.rgb[outer][inner].copy(), change[inner], encoded[inner]
-        changed = np.abs(change) > RELIT
+        changed = np.abs(change).max(axis=-1) > RELIT
+        rgb = found.rgb[outer].copy()
         if changed.any():
             # As a ratio, so that what the curve does not hold (negatives, light above its maximum) stays.
-            lit = curve.decode(encoded[changed] + change[changed]) + TOE
-            rgb[changed] *= lit / (curve.decode(encoded[changed]) + TOE)
-        return rgb, trust[inner]
+            before, after = encoded[changed], encoded[changed] + change[changed]
+            lit = light[changed] * (curve.decode(after) + TOE) / (curve.decode(before) + TOE)
+            rgb[changed] = space.from_rec709(lit[None])[0]
+        return rgb[inner], trust[inner]
 
 
 def _room_for_real(quadmask: Quadmask) -> Pixels:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +18,7 @@ from void_server.plates.colour import HIGHEST_MAXIMUM, ModelCurve
 from void_server.plates.frame import BadPlate
 from void_server.plates.resize import shrink
 from void_server.plates.window import Window
+from void_server.plates.working_space import IDENTITY, WorkingSpace
 from void_server.settings import ShotSettings
 from void_server.stages import stage
 from void_server.survey import Seen, Survey
@@ -69,7 +71,8 @@ def prepare_clips(
 ) -> tuple[list[Pixels], ModelCurve]:
     """Of each crop, a window a frame, a clip float32 [T, H, W, 3] in 0..1 at the model's size; and the shot's curve.
 
-    Every plate frame is read once, and shown to `survey`. The curve's maximum is that of all windows. Raises BadPlate.
+    Every plate frame is read once, and shown to `survey`. Linear Rec.709 behind the curve, whose maximum is that of all
+    windows. Raises BadPlate.
     """
     count = len(plate.frames)
     clips = [np.empty((count, settings.height, settings.width, 3), np.float32) for _ in crops]
@@ -104,24 +107,28 @@ def _shrink_frame(
     image = plate.read(frame)
     pictures, maximum, not_finite = [], 0.0, 0
     for window in windows:
-        picture = np.empty((settings.height, settings.width, 3), np.float32)
-        for index, channel in enumerate(image.picture().values()):
-            light = _within(channel, image.data_window, window)
-            brightest, bad = _finite_maximum(light)
-            maximum, not_finite = max(maximum, brightest), not_finite + bad
-            # Before the filter, which would spread one NaN over its neighbours.
-            picture[..., index] = shrink(WIDEST.clean(light), settings.width, settings.height)
-        pictures.append(picture)
+        planes = [_within(channel, image.data_window, window) for channel in image.picture().values()]
+        bad = [_not_finite(plane) for plane in planes]
+        not_finite += sum(bad)
+        known = np.isfinite(planes).all(axis=0) if any(bad) else True
+        # Before any filter, which would spread one NaN over its neighbours.
+        cleaned = [WIDEST.clean(plane) for plane in _as_rec709(planes, plate.space)]
+        maximum = max(maximum, *(float(np.max(plane, where=known, initial=0)) for plane in cleaned))
+        small = [shrink(plane, settings.width, settings.height) for plane in cleaned]
+        pictures.append(np.stack(small, axis=-1))
     return _Small(pictures, maximum, not_finite, survey.look(frame, image) if survey else None)
 
 
-def _finite_maximum(light: Pixels) -> tuple[float, int]:
-    """The largest finite value, at least 0, and how many are not finite."""
-    low, high = float(light.min()), float(light.max())
-    if math.isfinite(low) and math.isfinite(high):
-        return max(high, 0.0), 0
-    finite = np.isfinite(light)
-    return float(np.where(finite, light, 0).max()), int(finite.size - np.count_nonzero(finite))
+def _not_finite(plane: Pixels) -> int:
+    """How many values are NaN or Inf; the extremes tell in most frames, without a look at each."""
+    if math.isfinite(plane.min()) and math.isfinite(plane.max()):
+        return 0
+    return int(plane.size - np.count_nonzero(np.isfinite(plane)))
+
+
+def _as_rec709(planes: list[Pixels], space: WorkingSpace) -> Sequence[Pixels]:
+    """R, G and B [h, w] as linear Rec.709, plane by plane: to lay them side by side costs more than all else here."""
+    return planes if space.matrix == IDENTITY else cv2.split(space.to_rec709(np.stack(planes, axis=-1)))
 
 
 def _within(channel: npt.NDArray[Any], data: Window, window: Window) -> Pixels:

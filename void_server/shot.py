@@ -76,7 +76,7 @@ def remove_object(
                 curve=curve,
             )
         )
-    made = Made(parts, clips, curve, survey.behind(), survey.grain())
+    made = Made(parts, clips, curve, plate.space, survey.behind(), survey.grain())
     yield from finish(plate, quadmasks, made, settings, progress)
 
 

@@ -83,8 +83,8 @@ def test_nothing_to_follow_is_said(master):
 def test_a_path_goes_both_ways_and_breaks_where_a_move_is_unknown():
     step = np.array([[1, 0, 2.5], [0, 1, -1], [0, 0, 1.0]])
     path = CameraPath([step, np.eye(3), step, None, step])
-    assert carry(CORNERS, path.between(0, 3)) == pytest.approx(CORNERS + [5, -2])
-    assert carry(CORNERS, path.between(3, 0)) == pytest.approx(CORNERS - [5, -2])
+    assert carry(CORNERS, path.between(0, 3)) == pytest.approx(CORNERS + np.array([5, -2]))
+    assert carry(CORNERS, path.between(3, 0)) == pytest.approx(CORNERS - np.array([5, -2]))
     assert np.array_equal(path.between(1, 2), np.eye(3))
     assert path.between(3, 4) is None
     assert path.between(4, 5) is not None

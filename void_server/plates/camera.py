@@ -88,7 +88,7 @@ def motion(first: Proxy, second: Proxy) -> Homography | None:
 
 
 def _at_rest(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> bool:
-    """Whether points (x, y) [n, 2] stay where they are, in every quarter of where they lie, as far as noise can tell."""
+    """Whether points (x, y) [n, 2] stay where they are, in every quarter of the picture, as far as noise can tell."""
     right, below = (before > np.median(before, axis=0)).T
     moves = after - before
     for across in (False, True):

@@ -20,6 +20,8 @@ DARKEST = 2.0**-12  # all below is as grainy as this
 ROUNDING = 5e-4  # of the level: a deviation that half floats have without any grain (2^-11 / sqrt(3)), and a little
 # How much of itself it is over 5 and 6 pixels, if it is grain: as soft as 2 pixels, 0.16.
 TOO_LONG = 0.3
+# A deviation of more than this, of the level or of a dim one, is no grain, however it looks.
+GRAINIEST, DIM = 0.25, 0.02
 HALVES = 1 << 16
 
 
@@ -66,7 +68,7 @@ def measure(count: Reals, level: Reals, lags: Reals) -> Measured:
     if _length(correlation, 5, 6) > TOO_LONG:
         return none
     variances = _variances(seen, blocks, correlation)
-    good = variances > (ROUNDING * levels) ** 2
+    good = (variances > (ROUNDING * levels) ** 2) & (variances < (GRAINIEST * np.maximum(levels, DIM)) ** 2)
     levels, variances, blocks = levels[good], variances[good], blocks[good]
     good = _in_line(levels, variances, blocks)
     if not good.any():
