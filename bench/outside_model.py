@@ -1,7 +1,7 @@
 """Wall time of a shot outside the model, over the time its EXR files alone take to decode and encode.
 
 Both are measured in the same run, on the same frames, with the same two threads. The engine returns the clip as it is.
-The denominator reads each plate and roto once and writes each result once: what no implementation can do without.
+The denominator reads each plate and matte once and writes each result once: what no implementation can do without.
 """
 
 from __future__ import annotations
@@ -59,19 +59,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(options.width, options.height, options.frames)
         scene.write(Path(folder))
-        plate, roto = (
+        plate, roto, affected = (
             Footage(name, {frame: Path(folder) / f"{name}.{frame}.exr" for frame in scene.frames})
-            for name in ("plate", "roto")
+            for name in ("plate", "roto", "affected")
         )
         settings = ShotSettings()
         started = time.perf_counter()
-        removed = remove_object(plate, Mattes(roto), settings, Through(), Silent())
+        removed = remove_object(plate, Mattes(roto, affected), settings, Through(), Silent())
         results = list(ordered_map(write_frame, removed, threads=THREADS, ahead=AHEAD))
         ours = time.perf_counter() - started
 
         frames = [read_frame(data) for data in results]
         started = time.perf_counter()
-        for footage in (plate, roto):
+        for footage in (plate, roto, affected):
             for _ in ordered_map(footage.read, footage.frames, threads=THREADS, ahead=AHEAD):
                 pass
         for _ in ordered_map(write_frame, frames, threads=THREADS, ahead=AHEAD):

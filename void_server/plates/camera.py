@@ -16,13 +16,15 @@ PROXY_WIDTH = 960
 MIDDLE_GREY = 0.18
 
 # Features, in proxy pixels: tracked there and back to within BACK; taken as one camera to within FIT. A camera that
-# moves them by less than LOCKED, and what noise adds (never more than UNSURE), in all quarters does not move.
+# moves them by less than LOCKED, and what noise adds (never more than UNSURE), in three quarters of the
+# picture does not move.
 FEATURES = 800
 BACK = 0.3
 FIT = 0.75
 LOCKED = 0.05
 UNSURE = 0.5
 FEWEST = 12
+PATCH, ALIKE = (15, 15), 0.8  # around a feature, and how its second look has to correlate with the first
 
 
 def tone(light: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -76,6 +78,7 @@ def motion(first: Proxy, second: Proxy) -> Homography | None:
     before, after, back = corners[:, 0], moved[:, 0], returned[:, 0]
     good = (found[:, 0] == 1) & (found_back[:, 0] == 1) & (np.linalg.norm(back - before, axis=1) < BACK)
     good &= _on(second.still, after)
+    good[good] = _alike(first.grey, second.grey, before[good], after[good])
     before, after = before[good], after[good]
     if len(before) < FEWEST:
         return None
@@ -87,10 +90,31 @@ def motion(first: Proxy, second: Proxy) -> Homography | None:
     return _in_plate_pixels(found_motion, first.scale)
 
 
+def _alike(
+    first: npt.NDArray[np.uint8],
+    second: npt.NDArray[np.uint8],
+    before: npt.NDArray[np.float32],
+    after: npt.NDArray[np.float32],
+) -> Mask:
+    """Whether what lies around points (x, y) [n, 2] looks the same in both: grain has corners too, but no second time."""
+
+    def patches(grey: npt.NDArray[np.uint8], points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        found = [cv2.getRectSubPix(grey, PATCH, point, patchType=cv2.CV_32F) for point in points.tolist()]
+        flat = np.reshape(found, (len(points), PATCH[0] * PATCH[1]))
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3), np.float32)
+
+    return np.asarray((patches(first, before) * patches(second, after)).sum(axis=1) > ALIKE)
+
+
 def _at_rest(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> bool:
-    """Whether points (x, y) [n, 2] stay where they are, in every quarter of the picture, as far as noise can tell."""
+    """Whether points (x, y) [n, 2] stay where they are, as far as noise can tell, in all quarters of them but one.
+
+    One, since a shadow that nobody has marked may pass there.
+    """
     right, below = (before > np.median(before, axis=0)).T
     moves = after - before
+    moving = 0
     for across in (False, True):
         for down in (False, True):
             quarter = moves[(right == across) & (below == down)]
@@ -98,9 +122,8 @@ def _at_rest(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) ->
                 middle = np.median(quarter, axis=0)
                 spread = 1.48 * np.median(np.abs(quarter - middle), axis=0)
                 error = 1.25 * spread / np.sqrt(len(quarter))  # of a median
-                if (np.abs(middle) > np.minimum(LOCKED + 2.5 * error, UNSURE)).any():
-                    return False
-    return True
+                moving += bool((np.abs(middle) > np.minimum(LOCKED + 2.5 * error, UNSURE)).any())
+    return moving <= 1
 
 
 def _on(mask: Mask, points: npt.NDArray[np.float32]) -> Mask:
