@@ -22,9 +22,9 @@ from void_server.footage import Footage
 from void_server.mattes import Mattes
 from void_server.plates.exr import write_frame
 from void_server.plates.stream import ordered_map
-from void_server.prepare import AHEAD, THREADS
 from void_server.settings import ShotSettings
 from void_server.shot import remove_object
+from void_server.stages import AHEAD, THREADS
 
 DISTINCT = 5  # frames that are written; longer shots go through them to and fro
 MIB = 1 << 20

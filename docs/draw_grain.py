@@ -53,7 +53,7 @@ def main(out: Path) -> None:
     """Draw it."""
     scene = Scene()
     frames = (1001, 1008, 1016, 1024)
-    grain = Grain.of(sample_grain(scene.plate(frame), ~changed(scene, frame)) for frame in frames)
+    grain = Grain.of(sample_grain(np.moveaxis(scene.plate(frame), -1, 0), ~changed(scene, frame)) for frame in frames)
     plate, clean = scene.plate(FRAME), scene.background
     matte = matte_ramp(changed(scene, FRAME), 4)
     tiles = [

@@ -153,15 +153,17 @@ class _Finishing:
         """What goes over a box, in plate pixels, that a part of the shot fills; quadmask and matte are the box's."""
         patch = self.made.space.from_rec709(self.made.curve.decode(self._picture(part, box)))
         linear, share, offset = patch, np.zeros_like(matte), np.zeros_like(matte)
-        found = None
-        if self.made.behind and (quadmask == PRIMARY).any():
-            found = self.made.behind.find(self.number, self.image, box)
-        if found:
-            real, trust = self._relit(found, part, box)
-            share = trust * _room_for_real(quadmask)
-            linear = real * share[..., None] + patch * (1 - share)[..., None]
-            away = found.frame[box.slices_in(found.window)] - np.float32(self.number)
-            offset = np.where(share > 0, away, 0)
+        hidden = bounding_box(quadmask == PRIMARY, int(np.ceil(self.settings.feather)))
+        if self.made.behind and hidden is not None:
+            inner = Window.from_slices(hidden, box)
+            found = self.made.behind.find(self.number, self.image, inner)
+            if found:
+                real, trust = self._relit(found, part, inner)
+                share[hidden] = trust * _room_for_real(quadmask)[hidden]
+                linear = patch.copy()
+                linear[hidden] = real * share[hidden][..., None] + patch[hidden] * (1 - share[hidden])[..., None]
+                away = found.frame[inner.slices_in(found.window)] - np.float32(self.number)
+                offset[hidden] = np.where(share[hidden] > 0, away, 0)
         grain = self._grain(part, patch, matte, share)
         return Filling(linear + grain, patch, grain, share, offset)
 

@@ -20,7 +20,7 @@ from void_server.settings import ShotSettings
 
 Mask = npt.NDArray[np.bool_]
 
-GRAIN_FRAMES = 16  # spread over the shot, that grain is measured on
+GRAIN_FRAMES = 8  # spread over the shot, that grain is measured on
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Survey:
         here = data.slices_in(window)
         quadmask = self._quadmasks[frame]
         clear = clear_of(quadmask, self._settings.feather)
-        sample = sample_grain(image.rgb(), clear[here]) if frame in self._grainy else None
+        sample = sample_grain(list(image.picture().values()), clear[here]) if frame in self._grainy else None
         if not self._settings.real_pixels:
             return Seen(None, sample)
         green, still = image.channel("G"), quadmask == KEEP

@@ -52,7 +52,7 @@ def noise(shape: tuple[int, ...], sigma: float, seed: int = 0) -> Pixels:
 
 
 def grain_of(*plates: Pixels) -> Grain:
-    return Grain.of(sample_grain(plate, np.ones(plate.shape[:2], bool)) for plate in plates)
+    return Grain.of(sample_grain(np.moveaxis(plate, -1, 0), np.ones(plate.shape[:2], bool)) for plate in plates)
 
 
 def is_none(grain: Grain) -> bool:
@@ -128,7 +128,9 @@ def test_the_demos_grain() -> None:
     """0.0085 * 2.4 * sqrt(x / 0.18 + 0.05) of noise blurred by 0.7 pixels (to about 0.4 of it, as measured here)."""
     scene = Scene(width=1280, height=720)
     grain = Grain.of(
-        sample_grain(scene.plate(frame), (scene.ball_matte(frame) == 0) & (scene.shadow_matte(frame) < 0.08))
+        sample_grain(
+            np.moveaxis(scene.plate(frame), -1, 0), (scene.ball_matte(frame) == 0) & (scene.shadow_matte(frame) < 0.08)
+        )
         for frame in (1001, 1008, 1016, 1024)
     )
     unit = cv2.GaussianBlur(np.random.default_rng(0).standard_normal((512, 512), np.float32), (0, 0), 0.7) * 2.4
@@ -153,13 +155,13 @@ def test_a_picture_without_grain_gives_none(kind: str) -> None:
 def test_where_there_is_nothing_to_measure_there_is_none() -> None:
     grainy = noise((200, 300, 3), 0) * 0.01 + 0.2
     full = np.ones((200, 300), bool)
-    assert not is_none(Grain.of([sample_grain(grainy, full)]))
+    assert not is_none(Grain.of([sample_grain(np.moveaxis(grainy, -1, 0), full)]))
     assert is_none(Grain.of([]))
-    assert is_none(Grain.of([sample_grain(grainy, ~full)]))
+    assert is_none(Grain.of([sample_grain(np.moveaxis(grainy, -1, 0), ~full)]))
     for value in (0, np.nan, np.inf, -np.inf, 1e30):
-        assert is_none(Grain.of([sample_grain(np.full_like(grainy, value), full)]))
+        assert is_none(Grain.of([sample_grain(np.moveaxis(np.full_like(grainy, value), -1, 0), full)]))
     for height, width in ((0, 0), (1, 1), (31, 300), (200, 7), (32, 32)):
-        assert is_none(Grain.of([sample_grain(grainy[:height, :width], full[:height, :width])]))
+        assert is_none(Grain.of([sample_grain(np.moveaxis(grainy[:height, :width], -1, 0), full[:height, :width])]))
 
 
 def test_what_is_removed_and_what_is_no_number_is_not_measured() -> None:
@@ -172,7 +174,9 @@ def test_what_is_removed_and_what_is_no_number_is_not_measured() -> None:
     plate[150::300, ::200, 0] = -np.inf
     plate[150::300, 100::400, 2] = 1e30
     base = np.repeat(np.array([0.05, 0.8], np.float32), 3).reshape(1, 2, 3)
-    assert Grain.of([sample_grain(plate, keep)]).deviation(base) == pytest.approx(deviation(base), rel=0.1)
+    assert Grain.of([sample_grain(np.moveaxis(plate, -1, 0), keep)]).deviation(base) == pytest.approx(
+        deviation(base), rel=0.1
+    )
 
 
 def test_bars_captions_and_clipped_highlights_do_not_count() -> None:

@@ -96,7 +96,7 @@ def _alike(
     before: npt.NDArray[np.float32],
     after: npt.NDArray[np.float32],
 ) -> Mask:
-    """Whether what lies around points (x, y) [n, 2] looks the same in both: grain has corners too, but no second time."""
+    """Whether what lies around points (x, y) [n, 2] looks the same in both: grain has corners too, but only once."""
 
     def patches(grey: npt.NDArray[np.uint8], points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         found = [cv2.getRectSubPix(grey, PATCH, point, patchType=cv2.CV_32F) for point in points.tolist()]

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from void_server.plates.path import path
 from void_server.plates.window import Window
 
-# What the model sees around what it changes, on every side, in parts of that region's own size.
-CONTEXT = 0.5
+# What the model sees around what it changes: on every side, in parts of that region's own size; and in all, in parts of
+# that region's area, itself included. A region of the model's shape has about a third of its size on every side.
+CONTEXT = 0.15
+AREA = 3.0
 
 # How much of that context a window that moves keeps on every frame; what is left is its room to move smoothly.
 KEPT_CONTEXT = 0.5
@@ -106,10 +108,10 @@ def windows_for(boxes: Boxes, view: View) -> tuple[Window, ...]:
 def crop_window(region: Window, view: View) -> Window:
     """The part of the picture that the model is shown for a region that stays where it is, in plate pixels.
 
-    It holds the region and around it half its size on every side, as far as the picture reaches; is of the model's
-    shape, so that what it sees is not squeezed; and is no smaller than the model's picture, so that nothing is
-    enlarged on the way in. Where no such part is worth it (the region fills the picture, or the picture is no larger
-    than the model's), all of the picture. Raises ValueError for a region that is not inside.
+    It holds the region and the context around it, as far as the picture reaches; is of the model's shape, so that what
+    it sees is not squeezed; and is no smaller than the model's picture, so that nothing is enlarged on the way in. Where
+    no such part is worth it (the region fills the picture, or the picture is no larger than the model's), all of the
+    picture. Raises ValueError for a region that is not inside.
     """
     within = view.within
     if region.union(within) != within or not (region.width and region.height):
@@ -127,7 +129,7 @@ def crop_window(region: Window, view: View) -> Window:
 def _height_for(width: float, height: float, view: View) -> float:
     """How high a window of the model's shape is, with the context for a box of that size, as far as there is room."""
     around = 1 + 2 * CONTEXT
-    tall = max(height * around, width * around / view.shape, view.height)
+    tall = max(height * around, width * around / view.shape, math.sqrt(AREA * width * height / view.shape), view.height)
     return min(tall, view.within.height, view.within.width / view.shape)
 
 

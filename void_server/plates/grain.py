@@ -13,8 +13,9 @@ for film and for gain that varies).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,15 +61,15 @@ def _nothing() -> GrainSample:
     return GrainSample(np.zeros((3, BINS)), np.zeros((3, BINS)), lags, np.zeros(BINS), np.zeros((BINS, 3)))
 
 
-def sample_grain(rgb: Pixels, keep: npt.NDArray[np.bool_]) -> GrainSample:
-    """What a frame says about its grain: rgb float32 [h, w, 3] scene-linear, where `keep` [h, w] is True.
+def sample_grain(planes: Sequence[npt.NDArray[Any]], keep: npt.NDArray[np.bool_]) -> GrainSample:
+    """What a frame says about its grain: R, G and B half or float32 [h, w] scene-linear, where `keep` [h, w] is True.
 
     Any values: parts with NaN, Inf or more than a half holds are left out, as are those that reach a channel's largest
     value (they may be clipped). About 1200 tiles of 32 x 32 are looked at, whatever the size. Nothing is found in
     pictures smaller than a tile, and none of that raises.
     """
     sample = _nothing()
-    tiles = _tiles(rgb, keep)
+    tiles = _tiles(planes, keep)
     if not len(tiles):
         return sample
     split = tiles.reshape(-1, 3, 2, BLOCK, 2, BLOCK).transpose(1, 0, 2, 4, 3, 5)
@@ -98,14 +99,15 @@ def sample_grain(rgb: Pixels, keep: npt.NDArray[np.bool_]) -> GrainSample:
     return sample
 
 
-def _tiles(rgb: Pixels, keep: npt.NDArray[np.bool_]) -> Pixels:
+def _tiles(planes: Sequence[npt.NDArray[Any]], keep: npt.NDArray[np.bool_]) -> Pixels:
     """Tiles [n, 3, TILE, TILE] spread over the picture, all of kept pixels and sound values."""
     height, width = keep.shape
     if min(height, width) < TILE:
         return np.empty((0, 3, TILE, TILE), np.float32)
     step = max(BLOCK, int(np.sqrt(height * width / TILES)))
     kept = np.lib.stride_tricks.sliding_window_view(keep, (TILE, TILE))[::step, ::step].all(axis=(2, 3))
-    tiles = np.lib.stride_tricks.sliding_window_view(rgb, (TILE, TILE), (0, 1))[::step, ::step][kept]
+    by_plane = [np.lib.stride_tricks.sliding_window_view(plane, (TILE, TILE))[::step, ::step][kept] for plane in planes]
+    tiles = np.stack(by_plane, axis=1).astype(np.float32)
     return np.asarray(tiles[(abs(tiles) <= LARGEST).all(axis=(1, 2, 3))])
 
 
