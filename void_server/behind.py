@@ -14,7 +14,7 @@ import numpy.typing as npt
 from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP
 from void_server.plates.camera import CameraPath, Homography, carry
-from void_server.plates.frame import Frame, Part
+from void_server.plates.frame import Frame
 from void_server.plates.register import Carried, Ring, carried_over
 from void_server.plates.window import Window
 from void_server.quadmasks import Quadmasks
@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 MARGIN = 48  # plate pixels around a hole by which frames are laid over each other
 SLACK = 24  # plate pixels by which the camera's path may be wrong
 ENOUGH = 0.5  # the trust from which on a pixel is not looked for in one more frame
-SHELF_BYTES = 384 << 20
+SHELF_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,11 @@ class Behind:
         self._feather = feather
         self._path = path
         self._sources = sources
-        self._useful = {source for of_frame in sources for source in of_frame}
         self._shelf = Shelf(plate)
+
+    def image(self, frame: int) -> Frame:
+        """A frame of the plate, decoded once where it has just been looked at as another's source. Raises BadPlate."""
+        return self._shelf.get(frame)
 
     def find(self, frame: int, image: Frame, box: Window) -> Found | None:
         """What other frames show of a box of a frame, in plate pixels; None where none does. Safe in threads.
@@ -67,8 +70,6 @@ class Behind:
         image: that frame, decoded. Raises BadPlate.
         """
         index = frame - self._plate.frames[0]
-        if index in self._useful:
-            self._shelf.put(frame, image)
         if not self._sources[index]:
             return None
         outer = box.grown(MARGIN).intersection(self._quadmasks.window).intersection(image.data_window)
@@ -113,7 +114,7 @@ class Behind:
 
 
 class Shelf:
-    """The frames last decoded, as many as fit in SHELF_BYTES, so that few are decoded twice: R, G and B alone."""
+    """The frames last decoded, as many as fit in SHELF_BYTES (one at least), so that few are decoded twice."""
 
     def __init__(self, plate: Footage) -> None:
         self._plate = plate
@@ -122,10 +123,8 @@ class Shelf:
 
     def put(self, frame: int, image: Frame) -> None:
         """Keep a decoded frame."""
-        part = image.parts[image.beauty]
-        picture = Frame((Part(part.header, image.picture()),), image.name)
         with self._lock:
-            self._frames[frame] = picture
+            self._frames[frame] = image
             self._frames.move_to_end(frame)
             while len(self._frames) > 1 and sum(map(_bytes, self._frames.values())) > SHELF_BYTES:
                 self._frames.popitem(last=False)
@@ -140,8 +139,8 @@ class Shelf:
         return kept
 
 
-def _bytes(picture: Frame) -> int:
-    return sum(channel.nbytes for channel in picture.parts[0].channels.values())
+def _bytes(image: Frame) -> int:
+    return sum(channel.nbytes for part in image.parts for channel in part.channels.values())
 
 
 def _from_corner(move: Homography, corner: Window, whole: Window) -> Homography:

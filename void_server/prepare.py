@@ -110,10 +110,10 @@ def _shrink_frame(
         planes = [_within(channel, image.data_window, window) for channel in image.picture().values()]
         bad = [_not_finite(plane) for plane in planes]
         not_finite += sum(bad)
-        known = np.isfinite(planes).all(axis=0) if any(bad) else True
+        known = np.isfinite(planes).all(axis=0) if any(bad) else ...
         # Before any filter, which would spread one NaN over its neighbours.
         cleaned = [WIDEST.clean(plane) for plane in _as_rec709(planes, plate.space)]
-        maximum = max(maximum, *(float(np.max(plane, where=known, initial=0)) for plane in cleaned))
+        maximum = max(maximum, *(float(plane[known].max(initial=0)) for plane in cleaned))
         small = [shrink(plane, settings.width, settings.height) for plane in cleaned]
         pictures.append(np.stack(small, axis=-1))
     return _Small(pictures, maximum, not_finite, survey.look(frame, image) if survey else None)

@@ -109,9 +109,9 @@ def crop_window(region: Window, view: View) -> Window:
     """The part of the picture that the model is shown for a region that stays where it is, in plate pixels.
 
     It holds the region and the context around it, as far as the picture reaches; is of the model's shape, so that what
-    it sees is not squeezed; and is no smaller than the model's picture, so that nothing is enlarged on the way in. Where
-    no such part is worth it (the region fills the picture, or the picture is no larger than the model's), all of the
-    picture. Raises ValueError for a region that is not inside.
+    it sees is not squeezed; and is no smaller than the model's picture, so that nothing is enlarged on the way in.
+    Where no such part is worth it (the region fills the picture, or the picture is no larger than the model's), all of
+    the picture. Raises ValueError for a region that is not inside.
     """
     within = view.within
     if region.union(within) != within or not (region.width and region.height):
