@@ -79,16 +79,15 @@ def test_what_is_painted_as_affected_takes_its_cells_and_so_many_around_them(
     assert np.array_equal(read, expected)
 
 
-def test_on_the_first_frame_nothing_is_affected_and_belongings_go_all_the_same(tmp_path: Path) -> None:
+def test_hints_and_a_second_roto_add_up_on_every_frame(tmp_path: Path) -> None:
     _, roto = write_flat_shot(tmp_path)
     affected = painted(tmp_path, "affected", A=np.s_[30:31, 50:51])
     hints = Regions(belongings=cells((0, 1)), affected=cells((7, 0)))
     mattes = Mattes(roto, affected, regions=hints)
     hat = (np.s_[0:5, 4:9], 0)
-    assert np.array_equal(mattes.read(1, PICTURE, index=0), levels(hat, (SQUARE, 0)))
-    later = levels(hat, (SQUARE, 0), (np.s_[30:35, 49:54], 127), (np.s_[35:40, 0:4], 127))
-    assert np.array_equal(mattes.read(2, PICTURE, index=1), later)
-    assert np.array_equal(mattes.read(3, PICTURE, index=2), later)
+    expected = levels(hat, (SQUARE, 0), (np.s_[30:35, 49:54], 127), (np.s_[35:40, 0:4], 127))
+    for index in range(3):
+        assert np.array_equal(mattes.read(index + 1, PICTURE, index=index), expected)
 
 
 def test_belongings_within_what_is_affected_are_both(tmp_path: Path) -> None:

@@ -87,9 +87,16 @@ def test_an_oracle_that_knows_the_background_brings_it_into_the_hole(shot: Path,
 
 def test_the_quadmask_follows_the_convention(shot: Path, scene: Scene) -> None:
     plate, roto, affected = (footage(shot, name, scene.frames) for name in ("plate", "roto", "affected"))
-    frames = list(remove_object(plate, Mattes(roto, affected), SETTINGS, Engine(lambda r: r.clip), Progress()))
+    engine = Engine(lambda r: r.clip)
+    full = dataclasses.replace(SETTINGS, crop="full")
+    frames = list(remove_object(plate, Mattes(roto, affected), full, engine, Progress()))
     levels = [np.rint(frame.channel("void.quadmask").astype(float) * 255).astype(int) for frame in frames]
-    assert set(np.unique(levels[0])) == {0, 255}, "nothing is affected on the first frame"
+    list(remove_object(plate, Mattes(roto), full, engine, Progress()))
+    shown, without = (request.quadmask for request in engine.requests)
+    assert np.array_equal(shown[0], without[0]), "the model is shown nothing as affected on the first frame"
+    assert not np.array_equal(shown[1], without[1])
+    assert np.isin(levels[0], (63, 127)).any(), "what is affected there is filled all the same"
+    assert (frames[0].channel("void.matte")[levels[0] == 127] == 1).all()
     height, width = levels[3].shape
     rows, columns = grid_shape(height, width)
     is_affected = np.isin(levels[3], (63, 127))

@@ -64,7 +64,7 @@ class Mattes:
     def read(self, frame: int, window: Window, *, index: int) -> npt.NDArray[np.uint8]:
         """The quadmask of a frame, the shot's `index`-th: uint8 [h, w] over `window`. Raises BadPlate, BadMask.
 
-        What is affected is whole cells of the grid. On the first frame nothing is: the model was trained so.
+        What is affected is whole cells of the grid.
         """
         if self.quadmask:
             return read_quadmask(quadmask_layer(self.quadmask.read(frame), window), self.quadmask.label(frame))
@@ -78,8 +78,6 @@ class Mattes:
         if self.regions:
             cells |= self.regions.affected[index]
             primary = primary | cells_to_pixels(self.regions.belongings[index], window.height, window.width)
-        if index == 0:
-            cells[:] = False
         return combine(primary, cells_to_pixels(cells, window.height, window.width))
 
 

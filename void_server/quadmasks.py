@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from void_server.engine import Progress
 from void_server.footage import Footage
-from void_server.masks.quadmask import KEEP, BadMask, split
+from void_server.masks.quadmask import KEEP, BadMask, before_effects, split
 from void_server.mattes import Mattes
 from void_server.plates.components import Labels, label_components
 from void_server.plates.composite import bounding_box
@@ -33,11 +33,16 @@ class Components:
 
 
 class Quadmasks:
-    """The quadmask of every frame, uint8 [h, w] over `window`."""
+    """The quadmask of every frame, uint8 [h, w] over `window`: what changes there, and what the model is shown of it.
+
+    The two differ on the first frame: the model was trained to see nothing affected there. What is affected is filled
+    from its result all the same, or an object's shadow would stay for a frame.
+    """
 
     def __init__(self, plate: Footage, mattes: Mattes, window: Window, progress: Progress) -> None:
         """Read and check every matte. Raises BadPlate, BadMask (nothing is to be removed on any frame)."""
         self.window = window
+        self._first = plate.frames[0]
         self._kept: dict[int, bytes] = {}
         self._changed = np.zeros((window.height, window.width), bool)  # on any frame, as is what is removed
         self._removed = np.zeros_like(self._changed)
@@ -57,6 +62,10 @@ class Quadmasks:
         """One frame's quadmask."""
         levels = np.frombuffer(zlib.decompress(self._kept[frame]), np.uint8)
         return levels.reshape(self.window.height, self.window.width)
+
+    def shown(self, frame: int) -> Quadmask:
+        """One frame's quadmask as the model sees it."""
+        return before_effects(self[frame]) if frame == self._first else self[frame]
 
     def components(self, feather: float) -> Components:
         """What changes and the ramp of `feather` pixels around it, taken apart."""

@@ -130,7 +130,7 @@ def _model_quadmask(quadmasks: Quadmasks, crop: Crop, frames: tuple[int, ...], s
     size = settings.width, settings.height
     return np.stack(
         [
-            shrink_quadmask(quadmasks[frame][window.slices_in(quadmasks.window)], *size, settings.mask_levels)
+            shrink_quadmask(quadmasks.shown(frame)[window.slices_in(quadmasks.window)], *size, settings.mask_levels)
             for frame, window in zip(frames, crop.windows, strict=True)
         ]
     )

@@ -37,6 +37,12 @@ def split(quadmask: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.bool_], npt.N
     return (quadmask == PRIMARY) | overlap, (quadmask == AFFECTED) | overlap
 
 
+def before_effects(quadmask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A quadmask uint8 with nothing affected, as the model was trained to see a shot's first frame."""
+    primary, _ = split(quadmask)
+    return combine(primary, np.zeros_like(primary))
+
+
 def quantise(quadmask: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Levels 0..255 of any shape, as a filter or a codec left them, to the four: up to 31, 95, 191, and above.
 

@@ -33,7 +33,7 @@ def regions(hints: Hints, frames: range, rows: int, cols: int, grow: int = 0) ->
 
     Localizations are interpolated (`_localized`), boxes swept along paths (`_swept`), original positions held for
     the whole shot. What is affected is then grown by `grow` cells on all eight sides; belongings are not, since
-    they are removed whole. On the shot's first frame nothing is affected: the model was trained so.
+    they are removed whole.
     Raises ValueError for hints on another grid, frames that aren't the shot's and a negative `grow`.
     """
     if (hints.grid.rows, hints.grid.cols) != (rows, cols):
