@@ -137,11 +137,11 @@ def walk(count: int, start: tuple[int, int], step: tuple[int, int], size: tuple[
 
 
 def test_a_window_follows_an_object_that_walks_across(tmp_path: Path) -> None:
-    case = Case(walk(60, (30, 120), (4, 0)))
+    case = Case(walk(60, (30, 120), (4, 0), (20, 34)))
     followed, whole = remove(tmp_path, case), remove(tmp_path, case, crop="full")
     (request,) = followed.requests
-    # 20 pixels, the ramp on both sides and half as much of all that above and below.
-    assert request.windows[0].height == 2 * (20 + 2 * 3)
+    # 34 pixels, the ramp on both sides and 0.15 of all that above and below.
+    assert request.windows[0].height == 1.3 * (34 + 2 * 3) == 52
     steps = [after.x - before.x for before, after in pairwise(request.windows)]
     assert min(steps) == 0
     assert max(steps) <= 4 + 1
@@ -149,13 +149,15 @@ def test_a_window_follows_an_object_that_walks_across(tmp_path: Path) -> None:
     assert followed.decibels - whole.decibels == pytest.approx(gain(whole, followed), abs=4)
     assert gain(whole, followed) > 20
     (notice,) = followed.notices
-    for word in ("87x52, moving", "480x270", "crop"):
+    # At rest: its whole way, the ramp and 0.15 of that at both ends.
+    assert round(1.3 * (59 * 4 + 20 + 2 * 3)) == 341
+    for word in ("87x52, moving", "341x204", "crop"):
         assert word in notice
     assert not whole.notices
 
 
 def test_objects_far_apart_have_a_window_each(tmp_path: Path) -> None:
-    near, far = Window(20, 20, 20, 20), Window(430, 230, 20, 20)
+    near, far = Window(20, 20, 34, 34), Window(416, 216, 34, 34)
     apart = Case([[(near, PRIMARY), (far, PRIMARY)]] * 3)
     several, whole = remove(tmp_path, apart), remove(tmp_path, apart, crop="full")
     assert [len(request.windows) for request in several.requests] == [3, 3]
@@ -163,10 +165,11 @@ def test_objects_far_apart_have_a_window_each(tmp_path: Path) -> None:
         (window,) = set(request.windows)
         assert window.union(hole) == window
         assert (request.quadmask == PRIMARY).any()
-        assert window.height == 52
+        # Three times the area of the hole and its ramp.
+        assert window.width * window.height == pytest.approx(3 * (34 + 2 * 3) ** 2, rel=0.01)
     assert several.decibels - whole.decibels == pytest.approx(gain(whole, several), abs=4)
     (notice,) = several.notices
-    for word in ("2 times", "87x52; 87x52", "480x270"):
+    for word in ("2 times", "89x54; 89x54", "480x270"):
         assert word in notice
 
 

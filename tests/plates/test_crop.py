@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from void_server.plates.crop import Crop, View, crop_window, plan, windows_for
-from void_server.plates.path import SPEED
+from void_server.plates.path import EASE, SPEED
 from void_server.plates.window import Window
 
 UHD = Window(0, 0, 3840, 2160)
@@ -20,10 +21,17 @@ def test_a_small_object_is_shown_at_the_plates_own_scale() -> None:
     assert crop_window(Window(1900, 1000, 40, 40), View(UHD, 672, 384)) == Window(1584, 828, 672, 384)
 
 
-def test_a_larger_one_with_half_its_size_around_it_in_the_models_shape() -> None:
-    """400 high and half as much above and below: 800; 672 : 384 is 7 : 4, so 1400 wide."""
-    assert crop_window(Window(1000, 600, 300, 400), View(UHD, 672, 384)) == Window(450, 400, 1400, 800)
-    assert crop_window(Window(1000, 600, 700, 100), View(UHD, 672, 384)) == Window(650, 250, 1400, 800)
+def test_a_larger_one_with_three_times_its_area_in_the_models_shape() -> None:
+    """700 x 400 is of the model's shape, 7 : 4: each side is sqrt(3) times as long, 1212.4 and 692.8."""
+    assert crop_window(Window(1000, 600, 700, 400), View(UHD, 672, 384)) == Window(1350 - 606, 800 - 346, 1212, 693)
+    assert abs(1212 * 693 / (700 * 400) - 3) < 0.003
+
+
+def test_a_slim_one_with_a_part_of_its_own_length_around_it() -> None:
+    """0.15 of 400 above and below is 520, that of 700 left and right 910; 910 x 520 is 7 : 4, and area to spare."""
+    assert crop_window(Window(1000, 600, 300, 400), View(UHD, 672, 384)) == Window(1150 - 455, 800 - 260, 910, 520)
+    assert crop_window(Window(1000, 600, 700, 100), View(UHD, 672, 384)) == Window(1350 - 455, 650 - 260, 910, 520)
+    assert 910 * 520 > 3 * 300 * 400
 
 
 def test_near_the_edge_it_is_moved_in() -> None:
@@ -37,6 +45,23 @@ def test_overscan_counts_and_origins_may_be_negative() -> None:
 
 def test_anamorphic_pixels_make_it_half_as_wide() -> None:
     assert crop_window(Window(1000, 800, 40, 40), View(UHD, 672, 384, 2.0)) == Window(852, 628, 336, 384)
+
+
+def test_anamorphic_pixels_count_three_times_like_any() -> None:
+    """Both areas are in plate pixels. 350 x 400 of them are of the model's shape here: sqrt(3) times each side."""
+    view = View(UHD, 672, 384, 2.0)
+    assert crop_window(Window(1000, 600, 350, 400), view) == Window(1175 - 303, 800 - 346, 606, 693)
+    assert abs(606 * 693 / (350 * 400) - 3) < 0.003
+
+
+@given(st.integers(0, 1900), st.integers(0, 2100), st.integers(1, 1900), st.integers(1, 2100))
+def test_an_anamorphic_plate_is_cropped_as_the_same_picture_in_square_pixels(x, y, width, height) -> None:
+    """A pixel of aspect 2 is two square ones side by side."""
+    width, height = min(width, 1920 - x), min(height, 2160 - y)
+    squeezed = crop_window(Window(x, y, width, height), View(Window(0, 0, 1920, 2160), 672, 384, 2.0))
+    square = crop_window(Window(2 * x, y, 2 * width, height), View(UHD, 672, 384))
+    assert (squeezed.y, squeezed.height) == (square.y, square.height)
+    assert (2 * squeezed.x, 2 * squeezed.width) == pytest.approx((square.x, square.width), abs=2), "a pixel"
 
 
 @pytest.mark.parametrize(
@@ -66,13 +91,22 @@ def test_it_holds_the_region_and_lies_in_the_picture(x, y, w, h, data, size, asp
     within = Window(x, y, w, h)
     left, top = data.draw(st.integers(0, w - 1)), data.draw(st.integers(0, h - 1))
     region = Window(x + left, y + top, data.draw(st.integers(1, w - left)), data.draw(st.integers(1, h - top)))
-    crop = crop_window(region, View(within, *size, aspect))
+    view = View(within, *size, aspect)
+    crop = crop_window(region, view)
     assert crop.union(region) == crop
     assert within.union(crop) == within
     if crop != within:
-        shape = size[0] / size[1] / aspect
-        assert crop.width == pytest.approx(crop.height * shape, abs=0.5 + shape)
+        assert crop.width == pytest.approx(crop.height * view.shape, abs=0.5 + view.shape)
         assert crop.height >= size[1]
+    if crop.width < w and crop.height < h:
+        assert (crop.width + 0.5) * (crop.height + 0.5) >= 3 * region.width * region.height, "half pixels: rounding"
+        assert crop.union(with_context(region, within)) == crop
+
+
+def with_context(region: Window, within: Window) -> Window:
+    """A region and 0.15 of its size on every side, whole pixels, as far as the picture reaches."""
+    x, y = int(0.15 * region.width), int(0.15 * region.height)
+    return Window(region.x - x, region.y - y, region.width + 2 * x, region.height + 2 * y).intersection(within)
 
 
 def walking(count: int, start: tuple[int, int], step: tuple[int, int], size: tuple[int, int]) -> list[Window]:
@@ -85,26 +119,43 @@ HD = View(UHD, 672, 384)
 def test_a_small_object_that_crosses_the_picture_is_followed_at_the_plates_own_scale() -> None:
     boxes = walking(120, (100, 900), (20, 2), (150, 200))
     windows = windows_for(boxes, HD)
-    assert {(window.width, window.height) for window in windows} == {(700, 400)}  # twice as high as the object
+    assert {(window.width, window.height) for window in windows} == {(672, 384)}
     assert all(window.union(box) == window for window, box in zip(windows, boxes, strict=True))
     steps = [after.x - before.x for before, after in itertools.pairwise(windows)]
     assert min(steps) >= 0
     assert max(steps) <= 20
 
 
+def test_a_larger_one_is_followed_with_all_of_its_context_on_every_frame() -> None:
+    """400 and 0.15 of it above and below is 520; 910 wide is 300, 0.15 of it, and more than 12 frames of 20 to ease."""
+    boxes = walking(120, (100, 900), (20, 0), (300, 400))
+    windows = windows_for(boxes, HD)
+    assert {(window.width, window.height) for window in windows} == {(910, 520)}
+    assert len(set(windows)) > 60
+    for window, box in zip(windows, boxes, strict=True):
+        assert window.union(with_context(box, UHD)) == window
+
+
 def test_a_window_rests_unless_moving_shows_half_as_much_detail_again() -> None:
-    """At rest the object and its way need 2 (400 + way) pixels of height; following it, 800."""
-    for way, moves in [(190, False), (210, True)]:
-        boxes = [Window(1500, 700 + way * i // 99, 100, 400) for i in range(100)]
+    """At rest an object and its way need 1.3 (400 + way) pixels of height.
+
+    Following it, they need 1.3 of 400, and the way of 2 EASE frames so that changes of speed are even.
+    """
+    for way, moves in [(190, False), (225, True)]:
+        boxes = [Window(1500, 700 + way * i // 399, 100, 400) for i in range(400)]
+        rest, following = round(1.3 * (400 + way)), 1.3 * 400 + 2 * EASE * way / 399
+        assert (following * 1.5 < rest) is moves
         windows = windows_for(boxes, HD)
         assert (len(set(windows)) > 1) is moves
-        assert windows[0].height == pytest.approx(800 if moves else 2 * (400 + way), abs=15 if moves else 0)
+        assert windows[0].height == pytest.approx(following if moves else rest, abs=3 if moves else 0)
 
 
 def test_a_window_that_could_not_keep_up_is_larger_or_at_rest() -> None:
+    """In 40 frames a window moves 39 SPEED times its width, and may have the object at either end of itself."""
     fast = walking(40, (100, 900), (60, 0), (150, 150))
     (size,) = {(window.width, window.height) for window in windows_for(fast, HD)}
-    assert 60 / SPEED * 384 / 672 <= size[1] * 1.01 <= 2160 / 1.5
+    assert size[0] * (1 + 39 * SPEED) >= 39 * 60 + 1.3 * 150
+    assert 384 < size[1] <= 2160 / 1.5
     jumping = [Window(100, 100, 150, 150)] * 10 + [Window(3500, 1900, 150, 150)] * 10
     assert windows_for(jumping, HD) == (UHD,) * 20
 
@@ -115,7 +166,8 @@ def test_one_window_for_what_lies_together_several_for_what_lies_apart() -> None
     assert [crop.components for crop in plan({1: left, 2: near}, HD)] == [(1, 2)]
     crops = plan({1: left, 2: near, 3: right}, HD)
     assert sorted(crop.components for crop in crops) == [(1, 2), (3,)]
-    assert all(crop.windows[0].height <= 2 * 400 for crop in crops)
+    assert math.sqrt(3 * 400 * 200 * 384 / 672) < 384, "the larger one's region is 400 x 200"
+    assert {crop.windows[0].height for crop in crops} == {384}
 
 
 def test_a_large_object_far_away_leaves_nothing_to_gain_from_a_second_window() -> None:
@@ -153,6 +205,9 @@ def test_on_every_frame_the_box_lies_in_the_window_and_the_window_in_the_picture
     for window, box in zip(windows, boxes, strict=True):
         assert within.union(window) == within
         assert box is None or window.union(box) == window
+        if box and window.width < within.width and window.height < within.height:
+            assert window.union(with_context(box, within)) == window
+            assert (window.width + 0.5) * (window.height + 0.5) >= 3 * box.width * box.height
     if windows[0] != within:
         assert windows[0].width == pytest.approx(windows[0].height * view.shape, abs=0.5 + view.shape)
         assert windows[0].height >= size[1]

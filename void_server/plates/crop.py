@@ -14,13 +14,11 @@ import numpy.typing as npt
 from void_server.plates.path import path
 from void_server.plates.window import Window
 
-# What the model sees around what it changes: on every side, in parts of that region's own size; and in all, in parts of
-# that region's area, itself included. A region of the model's shape has about a third of its size on every side.
+# What the model sees around what it changes: on every side, in parts of that region's own size, whether the window
+# rests or moves; and in all, in parts of that region's area, itself included. A region of the model's shape has about
+# a third of its size on every side, so that a window around it that moves has room to move smoothly.
 CONTEXT = 0.15
 AREA = 3.0
-
-# How much of that context a window that moves keeps on every frame; what is left is its room to move smoothly.
-KEPT_CONTEXT = 0.5
 
 # A crop that would leave out less than this of the picture's height is none: the model was trained on whole pictures.
 WORTH_IT = 0.1
@@ -85,7 +83,7 @@ def windows_for(boxes: Boxes, view: View) -> tuple[Window, ...]:
     """The window of each frame, all of one size, that shows the model these boxes (None: nothing on that frame).
 
     At rest, as `crop_window` has it for all of them, unless one that moves is SHARPER: that is as small as it can be
-    and still follow every box within `path`'s limits, KEPT_CONTEXT around it. Raises ValueError without any box.
+    and still follow every box within `path`'s limits, CONTEXT around it. Raises ValueError without any box.
     """
     found = [box for box in boxes if box]
     if not found:
@@ -108,10 +106,10 @@ def windows_for(boxes: Boxes, view: View) -> tuple[Window, ...]:
 def crop_window(region: Window, view: View) -> Window:
     """The part of the picture that the model is shown for a region that stays where it is, in plate pixels.
 
-    It holds the region and the context around it, as far as the picture reaches; is of the model's shape, so that what
-    it sees is not squeezed; and is no smaller than the model's picture, so that nothing is enlarged on the way in.
-    Where no such part is worth it (the region fills the picture, or the picture is no larger than the model's), all of
-    the picture. Raises ValueError for a region that is not inside.
+    It holds the region and CONTEXT around it, and AREA times its pixels, as far as a window has room in the picture; is
+    of the model's shape, so that what it sees is not squeezed; and is no smaller than the model's picture, so that
+    nothing is enlarged on the way in. Where no such part is worth it (the region fills the picture, or the picture is
+    no larger than the model's), all of the picture. Raises ValueError for a region that is not inside.
     """
     within = view.within
     if region.union(within) != within or not (region.width and region.height):
@@ -143,9 +141,8 @@ def _following(boxes: Boxes, view: View, width: int, height: int) -> tuple[Windo
     within = view.within
     columns = [(box.x, box.right) if box else None for box in boxes]
     rows = [(box.y, box.bottom) if box else None for box in boxes]
-    kept = KEPT_CONTEXT * CONTEXT
-    xs = path(columns, width, within.x, within.right, kept)
-    ys = path(rows, height, within.y, within.bottom, kept)
+    xs = path(columns, width, within.x, within.right, CONTEXT)
+    ys = path(rows, height, within.y, within.bottom, CONTEXT)
     if xs is None or ys is None:
         return None
     return tuple(Window(x, y, width, height) for x, y in zip(xs, ys, strict=True))
