@@ -38,7 +38,8 @@ def test_the_ramp_is_exactly_zero_at_the_feather():
 
 def test_a_hard_edge_and_an_empty_selection():
     selected = np.random.default_rng(0).random((20, 30)) > 0.5
-    assert np.array_equal(matte_ramp(selected, 0), selected.astype(np.float32))
+    for none in (0, 5e-324, 1e-50, 1e-42, 1e-3, 1):
+        assert np.array_equal(matte_ramp(selected, none), selected.astype(np.float32))
     assert not matte_ramp(np.zeros((20, 30), bool), 8).any()
     for feather in (-1, float("inf"), float("nan")):
         with pytest.raises(ValueError, match="feather"):

@@ -15,14 +15,13 @@ def matte_ramp(selected: npt.NDArray[np.bool_], feather_px: float) -> npt.NDArra
     """A matte float32 [h, w] in 0..1: 1 on `selected` [h, w], falling outside it by distance.
 
     Linear in the Euclidean distance in pixels between centres, exactly 0 from `feather_px` on (a Gaussian
-    never gets there); `feather_px` 0 makes a hard edge. Raises ValueError when it is negative or not finite.
+    never gets there); `feather_px` 0 to 1 makes a hard edge. Raises ValueError when it is negative or not finite.
     """
     if not 0 <= feather_px < float("inf"):
         raise ValueError(f"the feather is {feather_px} pixels; it must be 0 or more")
     matte = selected.astype(np.float32)
-    reach = int(np.ceil(feather_px))
-    box = bounding_box(selected, reach)
-    if box is None or reach == 0:
+    box = bounding_box(selected, int(np.ceil(feather_px)))
+    if box is None or feather_px <= 1:  # no pixel is nearer than 1, and in float32 a smaller feather may be 0
         return matte
     outside = np.ascontiguousarray(~selected[box], np.uint8)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
