@@ -15,7 +15,8 @@ from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP
 from void_server.plates.camera import CameraPath, Homography, carry
 from void_server.plates.frame import Frame
-from void_server.plates.register import Carried, Ring, carried_over
+from void_server.plates.register import Carried, carried_over
+from void_server.plates.sampling import Ring
 from void_server.plates.window import Window
 from void_server.quadmasks import Quadmasks
 

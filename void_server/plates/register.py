@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,25 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from void_server.plates.camera import Homography, carry, tone
+from void_server.plates.sampling import RESTS, Places, Ring, grid, sample, snapped
 
 Mask = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.float32]
 
-RESTS = 0.08  # plate pixels: a smaller shift is none, and pixels are copied to the bit
+UNSURE = 0.5  # plate pixels that grain may hide, at most
 BACK = 0.5  # plate pixels between where flow takes a pixel and where the flow back leaves it
 SPREAD = 32.0  # plate pixels over which what the ring tells is carried into the hole, at least
 COARSE = 8  # plate pixels in one of the grid on which that is done
 FEWEST = 400  # pixels of ring, without which nothing is known
 GRAIN = 1.5  # plate pixels of blur, under which grain says nothing of how well two frames agree
+SMALLEST = 12  # plate pixels a side, below which there is no flow
 
-
-@dataclass(frozen=True)
-class Ring:
-    """A box of a frame around a hole. rgb: float32 [h, w, 3], scene-linear. clear: bool [h, w], neither removed,
-    affected nor on the ramp around that, and finite."""
-
-    rgb: Pixels
-    clear: Mask
+# Of the tone curve's 0..1: frames that differ by the first, or may for all that is known of where things lie, agree;
+# from the second on they do not.
+ALIKE = (0.02, 0.06)
 
 
 @dataclass(frozen=True)
@@ -49,33 +47,29 @@ def carried_over(here: Ring, there: Ring, offset: tuple[int, int], move: Homogra
     agrees, and carried into the hole by an affine fit and a smooth rest.
     """
     rests = np.array_equal(move, np.eye(3))
-    x, y = _grid(here.clear.shape)
+    x, y = grid(here.clear.shape)
     places = (x, y) if rests else _through(move, x, y)
     grey_here = tone(here.rgb[..., 1])
     grey_there, clear_there = _glance(there, places, offset)
     ring = here.clear & clear_there
     if ring.sum() < FEWEST:
         return None
-    if not (rests and np.hypot(*_shift(grey_here, grey_there, ring)) < RESTS):
-        rest = _rest(grey_here, grey_there, here.clear, clear_there)
-        if rest is None:
-            return None
-        places = _through(move, x + rest[0], y + rest[1])
-    return _exposed(here, _sample(there, places, offset))
+    if rests and _at_rest(grey_here, grey_there, ring):
+        return _exposed(here, sample(there, places, offset))
+    rest = _rest(grey_here, grey_there, here.clear, clear_there)
+    if rest is None:
+        return None
+    places = snapped(_through(move, x + rest.x, y + rest.y))
+    carried = _exposed(here, sample(there, places, offset))
+    return carried and Carried(carried.rgb, carried.trust * rest.trust)
 
 
-def _grid(shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
-    """x and y of every pixel of an array [h, w]."""
-    x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
-    return x, y
-
-
-def _through(move: Homography, x: Pixels, y: Pixels) -> tuple[Pixels, Pixels]:
+def _through(move: Homography, x: Pixels, y: Pixels) -> Places:
     places = carry(np.stack([x, y], axis=-1), move)
     return places[..., 0], places[..., 1]
 
 
-def _glance(there: Ring, places: tuple[Pixels, Pixels], offset: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], Mask]:
+def _glance(there: Ring, places: Places, offset: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], Mask]:
     """Grey levels of `there` and where it is clear, at places counted from the first pixel of the box."""
     x, y = places[0] - np.float32(offset[0]), places[1] - np.float32(offset[1])
     grey = cv2.remap(tone(there.rgb[..., 1]), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -83,69 +77,43 @@ def _glance(there: Ring, places: tuple[Pixels, Pixels], offset: tuple[int, int])
     return grey, clear > 0
 
 
-def _sample(there: Ring, places: tuple[Pixels, Pixels], offset: tuple[int, int]) -> Ring:
-    """`there` read at places counted from the first pixel of the box; whole pixels are copied to the bit."""
-    x, y = places[0] - np.float32(offset[0]), places[1] - np.float32(offset[1])
-    if _whole(x) and _whole(y):
-        return _copied(there, int(x[0, 0]), int(y[0, 0]), x.shape)
-    # Lanczos in linear light rings around highlights: a root that keeps the sign takes most of it away, and what is
-    # left stays within the range of the pixels around.
-    clear = cv2.erode(there.clear.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0)
-    seen = cv2.remap(clear, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    rooted = _root(there.rgb)
-    rgb = cv2.remap(rooted, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    return Ring(_unroot(rgb), np.asarray(seen))
+def _at_rest(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], ring: Mask) -> bool:
+    """Whether a ring lies where it lay, as far as grain lets tell.
 
-
-def _whole(x: Pixels) -> bool:
-    """Whether x counts columns, or rows, one by one from a whole number on."""
-    start = float(x[0, 0])
-    grid = _grid(x.shape)
-    return start.is_integer() and any(np.array_equal(x - np.float32(start), axis) for axis in grid)
-
-
-def _copied(there: Ring, left: int, top: int, shape: tuple[int, ...]) -> Ring:
-    """The box at a whole offset, not clear where `there` does not reach."""
-    rgb, clear = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_)
-    height, width = there.clear.shape
-    rows, columns = slice(max(0, -top), min(shape[0], height - top)), slice(max(0, -left), min(shape[1], width - left))
-    from_rows = slice(rows.start + top, rows.stop + top)
-    from_columns = slice(columns.start + left, columns.stop + left)
-    if rows.stop > rows.start and columns.stop > columns.start:
-        rgb[rows, columns] = there.rgb[from_rows, from_columns]
-        clear[rows, columns] = there.clear[from_rows, from_columns]
-    return Ring(rgb, clear)
-
-
-def _root(light: Pixels) -> Pixels:
-    finite = np.nan_to_num(light, nan=0.0, posinf=65504.0, neginf=-65504.0)
-    return np.asarray(np.copysign(np.sqrt(np.abs(finite)), finite), np.float32)
-
-
-def _unroot(value: Pixels) -> Pixels:
-    return np.asarray(np.copysign(value * value, value), np.float32)
-
-
-def _shift(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], ring: Mask) -> npt.NDArray[np.float64]:
-    """The shift (dx, dy) of a ring between two frames, by steps of Lucas and Kanade that leave out what differs."""
+    By the steps of Lucas and Kanade, which leave out what differs.
+    """
     before, after = (cv2.GaussianBlur(grey.astype(np.float32), (0, 0), GRAIN) for grey in (first, second))
     dx, dy = (cv2.Sobel(before, cv2.CV_32F, *order, scale=1 / 8)[ring] for order in ((1, 0), (0, 1)))
     change = (after - before)[ring]
-    shift = np.zeros(2)
+    shift, error = np.zeros(2), 0.0
     for _ in range(3):
         left = change + dx * np.float32(shift[0]) + dy * np.float32(shift[1])
         left -= np.median(left)  # light, not motion
         same = np.abs(left) <= 3 * np.median(np.abs(left)) + 0.5
         x, y = dx[same], dy[same]
-        normal = np.array([[x @ x, x @ y], [x @ y, y @ y]], np.float64) + np.eye(2) * 1e-3
-        shift -= np.linalg.solve(normal, np.array([x @ left[same], y @ left[same]], np.float64))
-    return shift
+        inverse = np.linalg.inv(np.array([[x @ x, x @ y], [x @ y, y @ y]], np.float64) + np.eye(2) * 1e-3)
+        shift -= inverse @ np.array([x @ left[same], y @ left[same]], np.float64)
+        # Blurred grain is the same over 4 pi GRAIN^2 pixels.
+        error = GRAIN * math.sqrt(4 * math.pi * np.trace(inverse) * left[same].var())
+    return bool(np.hypot(*shift) < min(RESTS + 2 * error, UNSURE))
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """How far what stands still lies off, float32 [h, w] in pixels across and down; trust: [h, w] in 0..1, how far it
+    all lies off alike, or it does not matter."""
+
+    x: Pixels
+    y: Pixels
+    trust: Pixels
 
 
 def _rest(
     here: npt.NDArray[np.uint8], there: npt.NDArray[np.uint8], clear_here: Mask, clear_there: Mask
-) -> tuple[Pixels, Pixels] | None:
-    """How far what stands still lies off in `there`, in every pixel of the box, (dx, dy); None if nothing tells."""
+) -> _Rest | None:
+    """How far what stands still lies off in `there`, in every pixel of the box; None if nothing tells."""
+    if min(here.shape) < SMALLEST:
+        return None
     # What only one of them shows would be matched with something: show both the same there.
     both_here = np.where(clear_here, here, there)
     both_there = np.where(clear_there, there, both_here)
@@ -153,18 +121,34 @@ def _rest(
     flow.setFinestScale(0)
     out = flow.calc(both_here, both_there, None)
     back = flow.calc(both_there, both_here, None)
-    x, y = _grid(here.shape)
+    x, y = grid(here.shape)
     returned = cv2.remap(back, x + out[..., 0], y + out[..., 1], cv2.INTER_LINEAR)
     agree = clear_here & clear_there & (np.linalg.norm(out + returned, axis=-1) < BACK)
     if agree.sum() < FEWEST:
         return None
     fit = _affine(out, agree)
     plain = np.stack([x * fit[0, c] + y * fit[1, c] + fit[2, c] for c in range(2)], axis=-1)
-    left = spread_into(out - plain, agree.astype(np.float32), SPREAD, towards_zero=0.02)
-    whole = plain + left
-    if np.abs(whole).max() < RESTS:
-        return np.zeros_like(x), np.zeros_like(y)
-    return np.asarray(whole[..., 0], np.float32), np.asarray(whole[..., 1], np.float32)
+    weight = agree.astype(np.float32)
+    whole = np.asarray(plain + spread_into(out - plain, weight, SPREAD, towards_zero=0.02), np.float32)
+    return _Rest(whole[..., 0], whole[..., 1], _alike(out - plain, both_here, weight))
+
+
+def _alike(off: Pixels, grey: npt.NDArray[np.uint8], weight: Pixels) -> Pixels:
+    """Whether all lies off alike around every pixel, 0..1, or what that mistakes is not seen.
+
+    Two depths (parallax) lie off by more than one flow tells; on a wall without detail any flow does.
+    """
+    soft = cv2.GaussianBlur(grey.astype(np.float32) / 255, (0, 0), GRAIN)
+    steep = sum(cv2.Sobel(soft, cv2.CV_32F, *order, scale=1 / 8) ** 2 for order in ((1, 0), (0, 1)))
+    moments = np.stack([off[..., 0], off[..., 1], (off * off).sum(axis=-1), steep], axis=-1)
+    across, down, square, steep = np.moveaxis(spread_into(moments, weight, SPREAD), -1, 0)
+    return _agreement(2 * (square - across * across - down * down) * steep)  # blur has hidden half of what is steep
+
+
+def _agreement(square: Pixels) -> Pixels:
+    """1 where two frames differ by little, 0 where by much, from the difference squared."""
+    low, high = ALIKE
+    return np.asarray(np.clip((high - np.sqrt(np.clip(square, 0, None))) / (high - low), 0, 1), np.float32)
 
 
 def _affine(flow: Pixels, agree: Mask) -> npt.NDArray[np.float64]:
@@ -219,14 +203,17 @@ def _gain(here: npt.NDArray[Any], there: npt.NDArray[Any]) -> float:
         return 1.0
     ratio = np.log(here[lit].astype(np.float64) / there[lit])
     near = np.abs(ratio - np.median(ratio)) < 0.35
+    if near.sum() < FEWEST:
+        return 1.0
     gain = float(np.clip(here[lit][near].sum(dtype=np.float64) / there[lit][near].sum(dtype=np.float64), 0.5, 2.0))
-    return gain if abs(gain - 1) > 0.003 else 1.0
+    unsure = 3 * float(ratio[near].std()) / math.sqrt(np.count_nonzero(near))  # by grain
+    return gain if abs(gain - 1) > 0.003 + unsure else 1.0
 
 
 def _trust(here: Pixels, found: Pixels, ring: Mask) -> Pixels:
     """How well two frames agree on the ring, carried into the hole: float32 [h, w] in 0..1.
 
-    They agree where the difference is small (0.02 to 0.06 of the tone curve, grain blurred away), or where detail goes
+    They agree where the difference is small (ALIKE, grain blurred away), or where detail goes
     together (a correlation of 0.7 to 0.4) whatever the light does.
     """
     weight = ring.astype(np.float32)
@@ -234,12 +221,10 @@ def _trust(here: Pixels, found: Pixels, ring: Mask) -> Pixels:
     moments = np.stack([(one - two) ** 2, one, two, one * one, two * two, one * two], axis=-1)
     extent = max(SPREAD, max(ring.shape) / 4)
     square, m1, m2, s1, s2, s12 = np.moveaxis(spread_into(moments, weight, extent), -1, 0)
-    difference = np.sqrt(np.clip(square, 0, None))
     spread = np.sqrt(np.clip((s1 - m1 * m1) * (s2 - m2 * m2), 1e-8, None))
     together = (s12 - m1 * m2) / spread
-    alike = np.clip((0.06 - difference) / 0.04, 0, 1)
     aligned = np.clip((together - 0.4) / 0.3, 0, 1)
-    return np.asarray(np.maximum(alike, aligned), np.float32)
+    return np.asarray(np.maximum(_agreement(square), aligned), np.float32)
 
 
 def _toned(green: npt.NDArray[Any], ring: Mask) -> Pixels:
