@@ -13,6 +13,7 @@ from void_server.plates.camera import CameraPath, carry
 Mask = npt.NDArray[np.bool_]
 
 CELL = 16  # plate pixels
+POINTS = 2000  # by which what a frame wants is judged, at most twice as many
 SOURCES = 3  # that one frame is filled from, at most
 WORTH = 0.04  # of what a frame wants, what one more source has to add
 FAR = 48.0  # frames after which a source is worth half: light changes, and what was still has moved
@@ -49,6 +50,7 @@ def choose_sources(wanted: Sequence[Mask], clear: Sequence[Mask], path: CameraPa
     last_used: dict[int, int] = {}
     for frame in range(count):
         points = _centres(wanted[frame])
+        points = points[:: max(1, len(points) // POINTS)]
         sources = _sources_of(frame, points, _candidates(frame, count, chosen), clear, path, last_used)
         last_used.update(dict.fromkeys(sources, frame))
         chosen.append(sources)
@@ -84,12 +86,14 @@ def _sources_of(
     worth = {other: _worth(frame, other, last_used) for other in shows}
     missing = np.ones(len(points), np.bool_)
     sources: list[int] = []
-    while shows and len(sources) < SOURCES:
-        best = max(shows, key=lambda other: (worth[other] * np.count_nonzero(shows[other] & missing), -other))
-        if np.count_nonzero(shows[best] & missing) < max(1.0, WORTH * len(points)):
+    while len(sources) < SOURCES:
+        adds = {other: np.count_nonzero(seen & missing) for other, seen in shows.items()}
+        enough = [other for other, count in adds.items() if count >= max(1.0, WORTH * len(points))]
+        if not enough:
             break
+        best = max(enough, key=lambda other: (worth[other] * adds[other], -other))
         sources.append(best)
-        missing &= ~shows.pop(best)
+        missing &= ~shows[best]
     return sources
 
 
