@@ -15,6 +15,8 @@ Mask = npt.NDArray[np.bool_]
 LIGHT = 3.0
 TINT = 12.0
 
+DETAIL = 6.0  # model pixels of the Gaussian over which detail is compared: by fewer it goes together by chance
+
 # In the encoded picture's 0..1: light that differs by less is the plate's own; from there on more and more the
 # model's. By more still, and with other detail, it is another thing that passed by.
 SAME_LIGHT = (0.03, 0.08)
@@ -38,7 +40,7 @@ def relight(
     known = _small(trust, size)
     on_ring = _small(ring.astype(np.float32), size)
     made = [_small(generated[..., c], size) for c in range(3)]
-    tint = [_mean(_small((source[..., c] - generated[..., c]) * ring, size), on_ring, TINT) for c in range(3)]
+    tint = [_tint(_small((source[..., c] - generated[..., c]) * ring, size), on_ring) for c in range(3)]
     seen = [_small(real[..., c] * trust, size) / np.maximum(known, 1e-6) for c in range(3)]
     off = [_mean((seen[c] - made[c]) * known, known, LIGHT) - tint[c] for c in range(3)]
     most = np.max(np.abs(off), axis=0)
@@ -68,13 +70,19 @@ def _mean(weighted: npt.NDArray[Any], weight: Pixels, sigma: float) -> Pixels:
     )
 
 
+def _tint(weighted: Pixels, weight: Pixels) -> Pixels:
+    """What the ring tells around every pixel; as far from it as it does not reach, its mean."""
+    everywhere = np.float32(weighted.sum() / max(float(weight.sum()), 1e-6))
+    return _mean(weighted - everywhere * weight, weight, TINT) + everywhere
+
+
 def _together(first: Pixels, second: Pixels, weight: Pixels) -> Pixels:
     """How the detail of two pictures goes together around every pixel, -1..1; 1 where both are flat."""
 
-    def mean(of: Pixels) -> Pixels:
-        return _mean(of * weight, weight, LIGHT)
+    def mean(of: Pixels, sigma: float = DETAIL) -> Pixels:
+        return _mean(of * weight, weight, sigma)
 
-    one, two = first - mean(first), second - mean(second)
+    one, two = first - mean(first, LIGHT), second - mean(second, LIGHT)
     here, there = mean(one * one), mean(two * two)
     flat = (here < FLAT) & (there < FLAT)
     return np.asarray(np.where(flat, 1, mean(one * two) / np.sqrt(np.maximum(here * there, FLAT * FLAT))), np.float32)
