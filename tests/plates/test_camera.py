@@ -64,6 +64,31 @@ def test_what_is_removed_does_not_move_the_camera(master):
     assert np.abs(carry(CORNERS, unmasked) - truth).max() > 20
 
 
+@pytest.mark.parametrize("move", [(0, 0), (6.5, -3)])
+def test_pictures_of_which_other_parts_are_stored_are_laid_over_each_other(master, move):
+    """Black where nothing is: seen from far, that is the largest thing in the picture. Small, as the model sees it."""
+    frames = []
+    for index, (at, kept) in enumerate([((0, 0), np.s_[20:150, 60:260]), (move, np.s_[:, :])]):
+        green, still = np.zeros((180, 320), np.float16), np.zeros((180, 320), bool)
+        green[kept], still[kept] = seen(master, 4 * at[0], 4 * at[1], frame=index)[::4, ::4][kept], True
+        frames.append(proxy(green, still))
+    corners = CORNERS / 4
+    for first, second, way in ((0, 1, 1), (1, 0, -1)):
+        found = motion(frames[first], frames[second])
+        assert found is not None
+        assert np.abs(carry(corners, found) - corners + way * np.array(move)).max() < 0.4
+
+
+def test_a_large_object_that_walks_does_not_hide_how_much_stands_still(master):
+    frames = []
+    for index in range(2):
+        green, still = seen(master, 0, 0, frame=index)[:180, :320].copy(), np.ones((180, 320), bool)
+        here = np.s_[20:160, 60 + 40 * index : 200 + 40 * index]
+        green[here], still[here] = 4.0, False
+        frames.append(proxy(green, still))
+    assert np.array_equal(motion(*frames), np.eye(3))
+
+
 def test_a_drift_too_slow_for_two_frames_is_noticed(master):
     """A fiftieth of a pixel a frame: after 60 frames, one and a fifth."""
     follow = Follower()

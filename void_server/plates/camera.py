@@ -18,6 +18,7 @@ MIDDLE_GREY = 0.18
 # Features, in proxy pixels: tracked there and back to within BACK; taken as one camera to within FIT. A camera that
 # moves them by less than LOCKED, and what noise adds (never more than UNSURE), in three quarters of the
 # picture does not move.
+# What is not still gets the grey of what is, LEVEL around it.
 FEATURES = 800
 BACK = 0.3
 FIT = 0.75
@@ -25,6 +26,8 @@ LOCKED = 0.05
 UNSURE = 0.5
 FEWEST = 12
 PATCH, ALIKE = (15, 15), 0.8  # around a feature, and how its second look has to correlate with the first
+LEVEL = 16.0
+WINDOW = 21
 
 
 def tone(light: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -40,8 +43,8 @@ def tone(light: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 class Proxy:
     """A small picture of a plate to follow the camera on.
 
-    grey: uint8 [h, w]. still: bool [h, w], what is neither removed nor affected. scale: plate pixels in one of its own
-    pixels, across and down.
+    grey: uint8 [h, w], levelled where it is not still. still: bool [h, w], what is neither removed nor affected. scale:
+    plate pixels in one of its own pixels, across and down.
     """
 
     grey: npt.NDArray[np.uint8]
@@ -58,7 +61,18 @@ def proxy(green: npt.NDArray[Any], still: Mask) -> Proxy:
     light = cv2.resize(green[::step, ::step].astype(np.float32), size, interpolation=cv2.INTER_AREA)
     held = cv2.resize(still[::step, ::step].astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) == 255
     grey = cv2.GaussianBlur(tone(light), (0, 0), 1.0)  # grain has corners too
-    return Proxy(grey, held, (width / size[0], height / size[1]))
+    return Proxy(_levelled(grey, held), held, (width / size[0], height / size[1]))
+
+
+def _levelled(grey: npt.NDArray[np.uint8], still: Mask) -> npt.NDArray[np.uint8]:
+    """What is not still, as grey as what is around it: seen small, it would lead the tracking astray."""
+    if still.all() or not still.any():
+        return grey
+    weight = still.astype(np.float32)
+    mean = float(grey[still].mean())
+    around = cv2.GaussianBlur((grey - np.float32(mean)) * weight, (0, 0), LEVEL)
+    around = mean + around / (cv2.GaussianBlur(weight, (0, 0), LEVEL) + np.float32(1e-3))
+    return np.asarray(np.where(still, grey, around + np.float32(0.5)), np.uint8)
 
 
 def motion(first: Proxy, second: Proxy) -> Homography | None:
@@ -71,10 +85,8 @@ def motion(first: Proxy, second: Proxy) -> Homography | None:
     corners = cv2.goodFeaturesToTrack(first.grey, FEATURES, 0.01, 8, mask=first.still.astype(np.uint8))
     if corners is None or len(corners) < FEWEST:
         return None
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(first.grey, second.grey, corners, None, winSize=(21, 21), maxLevel=4)
-    returned, found_back, _ = cv2.calcOpticalFlowPyrLK(
-        second.grey, first.grey, moved, None, winSize=(21, 21), maxLevel=4
-    )
+    moved, found = _tracked(first, second, corners)
+    returned, found_back = _tracked(second, first, moved)
     before, after, back = corners[:, 0], moved[:, 0], returned[:, 0]
     good = (found[:, 0] == 1) & (found_back[:, 0] == 1) & (np.linalg.norm(back - before, axis=1) < BACK)
     good &= _on(second.still, after)
@@ -105,6 +117,16 @@ def _alike(
         return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3), np.float32)
 
     return np.asarray((patches(first, before) * patches(second, after)).sum(axis=1) > ALIKE)
+
+
+def _tracked(first: Proxy, second: Proxy, points: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Where points [n, 1, 2] go, and whether (1) they were found [n, 1]."""
+    # A level of which the window is most of the picture tells nothing.
+    levels = max(0, min(4, int(np.log2(min(first.grey.shape) / (1.5 * WINDOW)))))
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        first.grey, second.grey, points, None, winSize=(WINDOW, WINDOW), maxLevel=levels
+    )
+    return moved, found
 
 
 def _at_rest(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> bool:
