@@ -115,7 +115,7 @@ class Behind:
 
 
 class Shelf:
-    """The frames last decoded, as many as fit in SHELF_BYTES (one at least), so that few are decoded twice."""
+    """The frames last used, as many as fit in SHELF_BYTES (one at least), so that few are decoded twice."""
 
     def __init__(self, plate: Footage) -> None:
         self._plate = plate
@@ -134,6 +134,8 @@ class Shelf:
         """A frame, decoded where it is not at hand. Raises BadPlate."""
         with self._lock:
             kept = self._frames.get(frame)
+            if kept is not None:
+                self._frames.move_to_end(frame)
         if kept is None:
             kept = self._plate.read(frame)
             self.put(frame, kept)
