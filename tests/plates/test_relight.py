@@ -127,12 +127,22 @@ def test_a_flat_fill_of_the_model_in_the_right_light_does_not_discard_what_is_re
     assert np.abs(change).mean() < 0.01
 
 
+def test_a_flat_wall_in_another_light_is_the_same_wall() -> None:
+    """Neither has detail that would speak against it."""
+    flat = np.full_like(PICTURE, 0.7)
+    now = flat - shadow(0.3)
+    change, trust = relit(flat, now, source=now)
+    middle = slice(75, 85), slice(105, 115)
+    assert change[middle] == pytest.approx(-0.3, abs=0.02)
+    assert trust[middle].min() > 0.9
+
+
 def test_what_was_not_known_stays_unknown_and_does_not_reach_its_neighbours() -> None:
     ring, trust = ring_and_trust()
     real = PICTURE.astype(np.float32)
-    real[60:80, 80:100], trust[60:80, 80:100] = 1.0, 0.0
+    real[61:80, 81:100], trust[61:80, 81:100] = 1.0, 0.0
     change, believed = relight(real, PICTURE.astype(np.float32), PICTURE.astype(np.float32), trust, ring, 2.0)
-    assert not believed[60:80, 80:100].any()
+    assert not believed[61:80, 81:100].any()
     assert (believed[trust > 0] > 0.99).all()
     assert np.abs(change[trust > 0]).max() < 0.01
     half = relight(real, PICTURE.astype(np.float32), PICTURE.astype(np.float32), trust / 2, ring, 2.0)[1]

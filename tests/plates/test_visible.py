@@ -145,6 +145,14 @@ def test_what_shows_for_a_few_frames_in_the_middle_of_a_long_shot_is_found_by_al
     assert all(source in shows for sources in chosen for source in sources)
 
 
+def test_of_frames_that_show_the_same_the_nearest_is_first() -> None:
+    box = grid((5, 5, 6, 6))
+    clear = [~grid() if frame in (0, 31, 50) else grid() for frame in range(60)]
+    assert choose_sources([box if frame == 40 else grid() for frame in range(60)], clear, rest(60))[40] == [50]
+    clear[39] = ~grid()
+    assert choose_sources([box if frame == 40 else grid() for frame in range(60)], clear, rest(60))[40] == [39]
+
+
 def test_several_sources_each_add_what_the_others_lack_and_no_more_than_three_do() -> None:
     """Frames 1 to 5 show a fifth of it each."""
     box = grid((5, 5, 10, 10))
