@@ -14,7 +14,7 @@ import pytest
 from shots_on_disk import Engine, Progress, bits, footage
 
 from void_server import behind
-from void_server.behind import Shelf
+from void_server.behind import Shelf, clear_of
 from void_server.engine import RemovalRequest
 from void_server.footage import Footage
 from void_server.masks.quadmask import AFFECTED, PRIMARY
@@ -293,6 +293,16 @@ def test_a_source_that_can_no_longer_be_read_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(BadPlate, match=r"frame 100[4-8] of plate\.####\.exr.*render it again"):
         list(shot)
+
+
+@pytest.mark.parametrize(("feather", "reach"), [(0.0, 2), (3.0, 5), (3.2, 6)])
+@pytest.mark.parametrize("level", [PRIMARY, AFFECTED])
+def test_background_for_certain_begins_beyond_the_ramp_and_a_soft_edge(feather: float, reach: int, level: int) -> None:
+    quadmask = np.full((31, 41), 255, np.uint8)
+    quadmask[15, 20] = level
+    expected = np.ones((31, 41), bool)
+    expected[15 - reach : 16 + reach, 20 - reach : 21 + reach] = False
+    assert np.array_equal(clear_of(quadmask, feather), expected)
 
 
 def shelf_of(folder: Path, count: int) -> tuple[Footage, int]:
