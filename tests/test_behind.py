@@ -28,11 +28,11 @@ def test_background_for_certain_begins_beyond_the_ramp_and_a_soft_edge(feather: 
 
 
 def shelf_of(folder: Path, count: int) -> tuple[Footage, int]:
-    """A sequence of small frames, and the bytes of one's R, G and B."""
+    """A sequence of small frames of five half channels, and the bytes of one."""
     for number in range(1, count + 1):
         channels = {name: np.full((20, 30), number, np.float16) for name in ("R", "G", "B", "A", "depth.Z")}
         (folder / f"plate.{number:04d}.exr").write_bytes(write_frame(Frame((Part({}, channels),))))
-    return footage(folder, "plate", range(1, count + 1)), 3 * 20 * 30 * 2
+    return footage(folder, "plate", range(1, count + 1)), 5 * 20 * 30 * 2
 
 
 def test_the_shelf_keeps_to_its_budget_and_what_was_used_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

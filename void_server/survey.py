@@ -11,7 +11,7 @@ import numpy.typing as npt
 from void_server.behind import Behind, clear_of
 from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP, PRIMARY
-from void_server.plates.camera import CameraPath, Follower, Homography, Proxy, proxy
+from void_server.plates.camera import CameraPath, Follower, Link, Proxy, proxy
 from void_server.plates.frame import Frame
 from void_server.plates.grain import Grain, GrainSample, sample_grain
 from void_server.plates.visible import cells, choose_sources
@@ -49,7 +49,7 @@ class Survey:
         self._settings = settings
         self._grainy = set(_spread(plate.frames, GRAIN_FRAMES)) if settings.grain else set()
         self._follow = Follower()
-        self._moves: list[Homography | None] = []
+        self._links: list[Link | None] = []
         self._wanted: list[Mask] = []
         self._clear: list[Mask] = []
         self._samples: list[GrainSample] = []
@@ -74,7 +74,7 @@ class Survey:
     def note(self, seen: Seen) -> None:
         """What was seen of the next frame, in the shot's order."""
         if seen.shown:
-            self._moves.append(self._follow(seen.shown.proxy))
+            self._links.append(self._follow(seen.shown.proxy))
             self._wanted.append(seen.shown.wanted)
             self._clear.append(seen.shown.clear)
         if seen.grain:
@@ -84,7 +84,7 @@ class Survey:
         """After the last frame: where to find what the object hides; None if that is not asked for."""
         if not self._settings.real_pixels:
             return None
-        path = CameraPath(self._moves[1:])
+        path = CameraPath(self._links)
         sources = choose_sources(self._wanted, self._clear, path)
         return Behind(self._plate, self._quadmasks, self._settings.feather, path, sources)
 

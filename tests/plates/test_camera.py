@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from camera_steps import steps
 
 from void_server.plates.camera import CameraPath, Follower, carry, motion, proxy, tone
 
@@ -92,10 +93,32 @@ def test_a_large_object_that_walks_does_not_hide_how_much_stands_still(master):
 def test_a_drift_too_slow_for_two_frames_is_noticed(master):
     """A fiftieth of a pixel a frame: after 60 frames, one and a fifth."""
     follow = Follower()
-    moves = [follow(proxy(seen(master, frame / 50, 0, frame=frame), EVERYTHING)) for frame in range(0, 61, 4)]
-    assert moves[0] is None
-    between = CameraPath(moves[1:]).between(0, 15)
+    links = [follow(proxy(seen(master, frame / 50, 0, frame=frame), EVERYTHING)) for frame in range(0, 61, 4)]
+    assert links[0] is None
+    between = CameraPath(links).between(0, 15)
     assert carry(CORNERS, between)[:, 0] - CORNERS[:, 0] == pytest.approx(-1.2, abs=0.25)
+
+
+def test_a_flash_does_not_cut_the_shot_in_two(master):
+    """White frames, one in front of a camera at rest and two while it pans."""
+    places = [0, 0, None, 0, 4, 8, None, None, 20, 24]
+    follow, white = Follower(), np.full((HEIGHT, WIDTH), 60, np.float16)
+    pictures = [white if x is None else seen(master, x, 0, frame=frame) for frame, x in enumerate(places)]
+    path = CameraPath([follow(proxy(picture, EVERYTHING)) for picture in pictures])
+    assert np.array_equal(path.between(1, 3), np.eye(3))
+    assert carry(CORNERS, path.between(0, 9)) == pytest.approx(CORNERS - np.array([24, 0]), abs=0.5)
+    assert path.between(3, 6) is None
+
+
+def test_a_cut_does(master):
+    follow = Follower()
+    cuts = [seen(master, x, y, frame=x) for x, y in ((0, 0), (2, 0))] + [
+        seen(np.ascontiguousarray(master[::-1, ::-1].T.repeat(2, 1)[: HEIGHT + 400, : WIDTH + 400]), x, 0, frame=x)
+        for x in (0, 3)
+    ]
+    path = CameraPath([follow(proxy(picture, EVERYTHING)) for picture in cuts])
+    assert path.between(1, 2) is None
+    assert carry(CORNERS, path.between(2, 3)) == pytest.approx(CORNERS - np.array([3, 0]), abs=0.5)
 
 
 def test_nothing_to_follow_is_said(master):
@@ -107,7 +130,7 @@ def test_nothing_to_follow_is_said(master):
 
 def test_a_path_goes_both_ways_and_breaks_where_a_move_is_unknown():
     step = np.array([[1, 0, 2.5], [0, 1, -1], [0, 0, 1.0]])
-    path = CameraPath([step, np.eye(3), step, None, step])
+    path = steps([step, np.eye(3), step, None, step])
     assert carry(CORNERS, path.between(0, 3)) == pytest.approx(CORNERS + np.array([5, -2]))
     assert carry(CORNERS, path.between(3, 0)) == pytest.approx(CORNERS - np.array([5, -2]))
     assert np.array_equal(path.between(1, 2), np.eye(3))

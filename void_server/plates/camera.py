@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -39,7 +40,7 @@ def tone(light: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.asarray(value * (255 / (value + np.float32(MIDDLE_GREY))) + np.float32(0.5), np.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Proxy:
     """A small picture of a plate to follow the camera on.
 
@@ -164,36 +165,53 @@ def _in_plate_pixels(of_proxy: Homography, scale: tuple[float, float]) -> Homogr
     return np.asarray(of_plate / of_plate[2, 2], np.float64)
 
 
+class Link(NamedTuple):
+    """How the camera has moved to a frame from an earlier one of the shot, by its place in it."""
+
+    earlier: int
+    move: Homography
+
+
 class Follower:
-    """Tells the camera's move from each frame to the next, of a shot that comes frame by frame."""
+    """Tells how the camera has moved to each frame of a shot that comes frame by frame."""
 
     def __init__(self) -> None:
-        self._rest: Proxy | None = None  # the frame from which on the camera has not moved
-        self._last: Proxy | None = None
+        self._place = -1
+        self._rest: tuple[int, Proxy] | None = None  # the frame from which on the camera has not moved
+        self._last: tuple[int, Proxy] | None = None
+        self._linked: tuple[int, Proxy] | None = None  # the last frame that could be followed
 
-    def __call__(self, seen: Proxy) -> Homography | None:
-        """The move from the frame before; None where it cannot be told, and for the first frame."""
-        move = None
-        # From where the camera came to rest, so that a drift too slow to be seen between two frames is seen in the end.
-        for earlier in (self._rest, self._last):
-            if move is None and earlier is not None:
-                move = motion(earlier, seen)
-        if move is None or not np.array_equal(move, np.eye(3)):
-            self._rest = seen
-        self._last = seen
-        return move
+    def __call__(self, seen: Proxy) -> Link | None:
+        """The move to the next frame; None where it cannot be told, as for the first.
+
+        From where the camera came to rest, so that a drift too slow to be seen between two frames is seen in the end;
+        else from the frame before; else from the last before a flash or a broken frame.
+        """
+        self._place += 1
+        here = self._place, seen
+        link = None
+        for earlier in dict.fromkeys(frame for frame in (self._rest, self._last, self._linked) if frame):
+            move = motion(earlier[1], seen)
+            if move is not None:
+                link = Link(earlier[0], move)
+                self._rest = earlier if np.array_equal(move, np.eye(3)) else here
+                self._linked = here
+                break
+        self._rest = self._rest or here
+        self._last = here
+        return link
 
 
 class CameraPath:
-    """The camera over a shot, from the moves between neighbouring frames."""
+    """The camera over a shot."""
 
-    def __init__(self, moves: list[Homography | None]) -> None:
-        """moves: from each of T frames but the last to the next; where one is None the shot falls in two."""
-        self._to = [np.eye(3)]
-        self._piece = [0]
-        for move in moves:
-            self._to.append(np.eye(3) if move is None else move @ self._to[-1])
-            self._piece.append(self._piece[-1] + (move is None))
+    def __init__(self, links: Sequence[Link | None]) -> None:
+        """links: of each frame; where one is None, a piece of the shot begins that no earlier one has to do with."""
+        self._to: list[Homography] = []
+        self._piece: list[int] = []
+        for place, link in enumerate(links):
+            self._to.append(link.move @ self._to[link.earlier] if link else np.eye(3))
+            self._piece.append(self._piece[link.earlier] if link else place)
 
     def between(self, first: int, second: int) -> Homography | None:
         """Where what stands still goes from one frame (by its place in the shot) to another; None if not known."""
