@@ -189,6 +189,14 @@ def test_bars_captions_and_clipped_highlights_do_not_count() -> None:
     assert grain_of(plate).deviation(base) == pytest.approx(deviation(base), rel=0.1)
 
 
+@pytest.mark.parametrize("slope", [1.0, 2.0])
+def test_one_bright_place_that_looks_like_grain_says_nothing_about_a_picture_of_fine_texture(slope: float) -> None:
+    """A lamp's glitter at 20, no grain anywhere: taken for grain, it would lie on the shadows, too."""
+    picture = textured(1.0, slope)[:544, :960] * np.exp2(noise((544, 960, 3), 1.0, 1) / 2)
+    picture[200:264, 400:464] = 20 + 3 * noise((64, 64, 3), 0.7, 2)
+    assert is_none(grain_of(picture))
+
+
 def test_a_level_of_which_nothing_is_flat_lies_between_those_that_are() -> None:
     clean = textured(0.0)
     level = clean[..., 1:2]

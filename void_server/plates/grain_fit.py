@@ -20,6 +20,9 @@ DARKEST = 2.0**-12  # all below is as grainy as this
 ROUNDING = 5e-4  # of the level: a deviation that half floats have without any grain (2^-11 / sqrt(3)), and a little
 # How much of itself it is over 5 and 6 pixels, if it is grain: as soft as 2 pixels, 0.16.
 TOO_LONG = 0.3
+# The levels that grain is found on must hold this much of a shot's blocks: a few that look like it, far from the rest,
+# may be texture, and say nothing about the levels of the others.
+COMMON = 0.25
 # A deviation of more than this, of the level or of a dim one, is no grain, however it looks.
 GRAINIEST, DIM = 0.25, 0.02
 HALVES = 1 << 16
@@ -64,6 +67,7 @@ def measure(count: Reals, level: Reals, lags: Reals) -> Measured:
     if blocks[still].sum() >= blocks[~still].sum():
         return none
     bins, blocks, seen, levels = bins[~still], blocks[~still], seen[~still], levels[~still]
+    measured = blocks.sum()
     correlation, clean = _correlation(seen @ np.linalg.inv(_filtered_lags()).T, blocks)
     if _length(correlation, 5, 6) > TOO_LONG:
         return none
@@ -71,7 +75,7 @@ def measure(count: Reals, level: Reals, lags: Reals) -> Measured:
     good = (variances > (ROUNDING * levels) ** 2) & (variances < (GRAINIEST * np.maximum(levels, DIM)) ** 2)
     levels, variances, blocks = levels[good], variances[good], blocks[good]
     good = _in_line(levels, variances, blocks)
-    if not good.any():
+    if blocks[good].sum() <= COMMON * measured:
         return none
     terms = _law(levels[good], variances[good], blocks[good])
     return Measured(levels[good], variances[good], terms, correlation, bins[clean])
