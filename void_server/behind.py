@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 MARGIN = 48  # plate pixels around a hole by which frames are laid over each other
 SLACK = 24  # plate pixels by which the camera's path may be wrong
 ENOUGH = 0.5  # the trust from which on a pixel is not looked for in one more frame
-SHELF_BYTES = 512 << 20
+SHELF_BYTES, SHELF_FRAMES = 512 << 20, 12
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Behind:
 
 
 class Shelf:
-    """The frames last used, as many as fit in SHELF_BYTES (one at least), so that few are decoded twice."""
+    """The frames last used, so that few are decoded twice: SHELF_FRAMES, or as many as SHELF_BYTES hold, or one."""
 
     def __init__(self, plate: Footage) -> None:
         self._plate = plate
@@ -127,8 +127,11 @@ class Shelf:
         with self._lock:
             self._frames[frame] = image
             self._frames.move_to_end(frame)
-            while len(self._frames) > 1 and sum(map(_bytes, self._frames.values())) > SHELF_BYTES:
+            while len(self._frames) > 1 and self._full():
                 self._frames.popitem(last=False)
+
+    def _full(self) -> bool:
+        return len(self._frames) > SHELF_FRAMES or sum(map(_bytes, self._frames.values())) > SHELF_BYTES
 
     def get(self, frame: int) -> Frame:
         """A frame, decoded where it is not at hand. Raises BadPlate."""
