@@ -15,19 +15,8 @@ from .node import WRITES, asked_range, value
 # The panel's knobs that change the result.
 SETTINGS = (
     *("prompt", "subject", "ask", "hints_file", "range", "first", "last", "feather", "grow", "roto_keys"),
-    *(
-        "passes",
-        "steps1",
-        "guidance1",
-        "steps2",
-        "guidance2",
-        "seed",
-        "mask_levels",
-        "model_width",
-        "model_height",
-        "crop",
-    ),
-    *("model_window", "overlap", "every", "layers", "datatype"),
+    *("passes", "steps1", "guidance1", "steps2", "guidance2", "seed", "mask_levels", "model_width", "model_height"),
+    *("crop", "model_window", "overlap", "every", "layers", "datatype", "real_pixels", "grain", "patch"),
 )
 
 # How a node looks and what the plugin says on it, not what it computes.

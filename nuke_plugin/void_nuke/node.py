@@ -16,6 +16,9 @@ from . import server
 WRITES = {"plate": "WritePlate", "roto": "WriteRoto", "affected": "WriteAffected", "quadmask": "WriteQuadmask"}
 RESULT = "Result"
 
+# Knobs that nodes of older scripts do not have yet, and what the server does without being told.
+LATER = {"real_pixels": True, "grain": 1.0, "patch": False}
+
 
 def is_void(node: nuke.Node) -> bool:
     """Whether a node is one of ours, wherever it came from and whatever it is called."""
@@ -42,8 +45,10 @@ def child(node: nuke.Group, name: str) -> nuke.Node:
 
 
 def value(node: nuke.Node, name: str) -> Any:
-    """A knob's value. Raises BadInput where the node is older or has been changed by hand."""
+    """A knob's value; its default where the node is older than a knob of LATER. Raises BadInput if it is gone."""
     knob = node.knob(name)
+    if knob is None and name in LATER:
+        return LATER[name]
     if knob is None:
         raise BadInput(f"{node.fullName()} has no knob '{name}': create a new VOID node in its place")
     return knob.value()

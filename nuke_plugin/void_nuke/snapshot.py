@@ -141,7 +141,7 @@ def results_root(node: nuke.Group) -> Path:
 
 
 def settings_of(node: nuke.Group) -> dict[str, Any]:
-    """The Model and Mask tabs as the server takes them (docs/settings.md)."""
+    """The panel's settings as the server takes them (docs/settings.md)."""
     return {
         "width": int(value(node, "model_width")),
         "height": int(value(node, "model_height")),
@@ -154,6 +154,9 @@ def settings_of(node: nuke.Group) -> dict[str, Any]:
         "feather": float(value(node, "feather")),
         "crop": str(value(node, "crop")),
         "grow": int(value(node, "grow")),
+        "real_pixels": bool(value(node, "real_pixels")),
+        "grain": float(value(node, "grain")),
+        "patch": bool(value(node, "patch")),
         "ask": {"ask, else stop": "require", "ask, else go on": "try"}.get(value(node, "ask"), "never"),
         "subject": str(value(node, "subject")).strip(),
         "pass1": {"steps": int(value(node, "steps1")), "guidance_scale": float(value(node, "guidance1"))},

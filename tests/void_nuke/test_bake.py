@@ -13,6 +13,8 @@ import pytest
 import stage
 from servers import Server
 
+from void_server.settings import ShotSettings
+
 from .conftest import Script, results, status, wait_for_pass1, wait_for_status
 
 
@@ -70,7 +72,15 @@ def test_outside_the_matte_the_comp_shows_the_plates_own_bits(script: Script, sh
 
 def test_the_panels_settings_reach_the_result(script: Script, tmp_path: Path) -> None:
     node = script(
-        seed=7, feather=3.5, guidance2=2, mask_levels="quad", prompt="An empty room.", range="custom", first=1002
+        seed=7,
+        feather=3.5,
+        guidance2=2,
+        mask_levels="quad",
+        real_pixels=False,
+        grain=0.5,
+        prompt="An empty room.",
+        range="custom",
+        first=1002,
     )
     node["last"].setValue(1003)
     stage.press(node, "bake")
@@ -80,11 +90,45 @@ def test_the_panels_settings_reach_the_result(script: Script, tmp_path: Path) ->
     assert manifest["settings"]["seed"] == 7
     assert manifest["settings"]["feather"] == 3.5
     assert manifest["settings"]["mask_levels"] == "quad"
+    assert manifest["settings"]["real_pixels"] is False
+    assert manifest["settings"]["grain"] == 0.5
+    assert manifest["settings"]["patch"] is False
     assert manifest["settings"]["passes"] == 1
     assert manifest["settings"]["pass2"] == {"steps": 1, "guidance_scale": 2.0}
     assert manifest["format"] == [160, 90, 1.0]
     assert manifest["colour"]["colorManagement"]
     assert manifest["node"] == node.fullName()
+
+
+def test_a_node_that_nobody_touched_asks_for_the_servers_own_defaults(script: Script) -> None:
+    from void_nuke.snapshot import settings_of
+
+    script()
+    assert ShotSettings.from_dict(settings_of(nuke.createNode("VOID", inpanel=False))) == ShotSettings()
+
+
+def test_in_nuke_the_layers_tell_real_pixels_from_generated_ones_and_redo_the_last_step(
+    script: Script, shot: Path, tmp_path: Path
+) -> None:
+    node = script(patch=True)
+    stage.press(node, "bake")
+    wait_for_status(node, "v001: frames")
+    folder = render(node, tmp_path / "comp")
+    generated = carried = 0
+    for frame in range(1001, 1007):
+        ours = {name: pixels.astype(np.float32) for name, pixels in channels(folder / f"out.{frame}.exr").items()}
+        source = channels(shot / f"plate.{frame}.exr")
+        matte, real = ours["void.matte"], ours["provenance.real"]
+        assert (real <= matte).all()
+        assert not ours["provenance.offset"][real == 0].any()
+        made = real == 0
+        generated += np.count_nonzero(made & (matte > 0))
+        carried += np.count_nonzero(real)
+        for name, colour in zip("RGB", ("red", "green", "blue"), strict=True):
+            patch, grain = ours[f"void_patch.{colour}"], ours[f"void_grain.{colour}"]
+            redone = source[name].astype(np.float32) * (1 - matte) + (patch + grain) * matte
+            np.testing.assert_allclose(ours[name][made], redone[made], rtol=2e-3, atol=2e-3)
+    assert min(generated, carried) > 100
 
 
 def test_every_bake_is_a_new_version_and_the_dropdown_goes_back(script: Script, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -146,6 +147,9 @@ def test_undo_is_the_artists_alone_and_a_status_changes_no_script(script: Script
     ("change", "reason"),
     [
         (lambda node: node["prompt"].setValue("Another."), "prompt has changed"),
+        (lambda node: node["real_pixels"].setValue(False), "real_pixels has changed"),
+        (lambda node: node["grain"].setValue(0.5), "grain has changed"),
+        (lambda node: node["patch"].setValue(True), "patch has changed"),
         (lambda node: nuke.toNode("Grade1")["white"].setValue(2), "Grade1 has changed"),
         (lambda node: node.setInput(0, node.input(0).input(0)), "Dot1 is gone"),
         (lambda node: nuke.toNode("Control")["white"].setValue(3), "Control has changed"),
@@ -181,6 +185,28 @@ def test_the_badge_says_that_the_result_is_out_of_date_and_why(
     let_time_pass(monkeypatch)
     expected = f"v001 out of date: .*{reason}" if reason else "v001$"
     assert re.match(expected, stage.label(node)), stage.label(node)
+
+
+def test_a_node_from_before_real_pixels_and_grain_is_up_to_date_and_bakes_with_them(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = ("real_pixels", "grain", "patch")
+    node = script()
+    for name in later:
+        node.removeKnob(node[name])
+    bake(node)
+    made_from = json.loads(node["void_made_from"].value())
+    old = {mark: found for mark, found in made_from.items() if mark not in {f"setting {name}" for name in later}}
+    assert len(old) == len(made_from) - 3
+    node["void_made_from"].setValue(json.dumps(old))
+    nuke.scriptSave()
+    again = reopen(tmp_path / "shot.nk")
+    let_time_pass(monkeypatch)
+    assert stage.label(again) == "v001"
+    assert [name for name in later if again.knob(name)] == []
+    bake(again, "v002")
+    manifest = json.loads((results(tmp_path, again) / "v002" / "manifest.json").read_text())
+    assert [manifest["settings"][name] for name in later] == [True, 1.0, False]
 
 
 def test_a_plate_rendered_anew_under_the_same_name_is_noticed(script: Script, shot: Path, tmp_path: Path) -> None:

@@ -47,11 +47,11 @@ STRUCTURE = {
 
 
 def channel_name(stored: str) -> str:
-    """Nuke's name of a stored channel: R is rgba.red, layer.R is layer.red, anything else keeps its name."""
+    """Nuke's name of a stored channel: R is rgba.red, layer.R is layer.red, part.layer.R is part_layer.red."""
     if stored in SHORT:
         return SHORT[stored]
     layer, dot, channel = stored.rpartition(".")
-    return f"{layer}.{LONG.get(channel, channel)}" if dot else f"other.{stored}"
+    return f"{layer.replace('.', '_')}.{LONG.get(channel, channel)}" if dot else f"other.{stored}"
 
 
 def read(path: Path) -> Image:
