@@ -7,7 +7,7 @@ pictures of the documentation, from the root of the repository (any browser of t
     chromium --headless --disable-lcd-text --hide-scrollbars --window-size=620,390 \
         --screenshot=docs/images/panel-void.png file:///tmp/panel-void.html
     python docs/draw_panel.py gizmos/VOID.gizmo --out /tmp/panel-tabs.html
-    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=1180,1540 \
+    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=1180,1570 \
         --screenshot=docs/images/panel-tabs.png file:///tmp/panel-tabs.html
     python -c "from PIL import Image; p = 'docs/images/panel-tabs.png'; \
         Image.open(p).convert('RGB').quantize(64).save(p, optimize=True)"
