@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from void_client.sequences import FileSequence, FrameRange
 
-from void_server.demo.report import write_report
+from void_server.demo.report import GENERATED, PLATE, REAL, where_from, write_report
 from void_server.demo.scene import Scene
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.window import Window
@@ -33,13 +33,15 @@ def test_grain_is_fresh_in_every_frame(scene: Scene) -> None:
 
 @pytest.fixture
 def result(scene: Scene, shot: Path, tmp_path: Path) -> FileSequence:
-    """The plates themselves, with a matte over their left half."""
+    """The plates themselves, with a matte over their left half, half of whose lower half is from another frame."""
     sequence = FileSequence(tmp_path, "plate.%04d.exr")
     for frame in scene.frames:
         image = read_frame(shot / f"plate.{frame}.exr")
         matte = np.zeros(image.channel("R").shape, np.float16)
         matte[:, : matte.shape[1] // 2] = 1
-        layers = {"void.matte": matte, "void.quadmask": (1 - matte).astype(np.float16)}
+        real = matte / np.float16(2)
+        real[: len(real) // 2] = 0
+        layers = {"void.matte": matte, "void.quadmask": 1 - matte, "provenance.real": real}
         sequence.path(frame).write_bytes(write_frame(image.with_channels(layers)))
     return sequence
 
@@ -60,4 +62,13 @@ def test_a_changed_value_is_counted_outside_the_matte_and_only_there(
     page = (tmp_path / "report.html").read_text()
     assert f"{counted} of {compared.values:,}" in page
     assert "untrained weights: the fill is noise" in page
+    assert "25%; the rest is generated" in page
     assert Image.open(tmp_path / "contact_sheet.png").width > 1000
+
+
+def test_where_pixels_are_from_is_shown_in_three_colours_mixed_by_share(result: FileSequence) -> None:
+    shown = where_from(read_frame(result.path(1003)))
+    height, width = shown.shape[:2]
+    assert (shown[:, width // 2 :] == PLATE).all()
+    assert (shown[: height // 2, : width // 2] == GENERATED).all()
+    assert (shown[height // 2 :, : width // 2] == (REAL + GENERATED) // 2).all()

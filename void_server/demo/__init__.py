@@ -46,7 +46,7 @@ def run_demo(out: Path) -> str:
     seconds = time.monotonic() - started
     compared = write_report(out, inputs, result, frames, finished.notices, seconds)
     return (
-        f"plates:        {result.folder / result.pattern} ({len(frames)} frames, layers void.quadmask and void.matte)\n"
+        f"plates:        {result.folder / result.pattern} ({len(frames)} frames, layers void and provenance)\n"
         f"report:        {out / 'report.html'}\n"
         f"contact sheet: {out / 'contact_sheet.png'}\n"
         f"outside the matte {compared.different} of {compared.values:,} values differ from the plate\n"

@@ -21,19 +21,28 @@ COLUMNS = 4
 THUMBNAIL = 360  # pixels wide
 GAP = 8
 COLOURS = {PRIMARY: (225, 60, 50), OVERLAP: (240, 160, 40), AFFECTED: (70, 130, 220), KEEP: (40, 40, 40)}
+# Where a pixel is from.
+PLATE, REAL, GENERATED = (np.array(colour, np.float32) for colour in ((40, 40, 40), (80, 200, 225), (240, 140, 40)))
 
 Image8 = npt.NDArray[np.uint8]
 
 
 @dataclass
 class Compared:
-    """Stored values (R, G, B, A) outside the matte: how many, and how many are not the plate's bit for bit."""
+    """Stored values (R, G, B, A) outside the matte: how many, and how many are not the plate's bit for bit.
+
+    filled, real: pixels inside the matte, each by its share: all of them, and those from other frames.
+    """
 
     values: int = 0
     different: int = 0
+    filled: float = 0.0
+    real: float = 0.0
 
     def add(self, plate: Frame, result: Frame) -> npt.NDArray[np.bool_]:
         """Count a frame; returns where it differs outside the matte, bool [h, w]."""
+        self.filled += float(result.channel("void.matte").sum(dtype=np.float64))
+        self.real += float(result.channel("provenance.real").sum(dtype=np.float64))
         outside = result.channel("void.matte") == 0
         different = np.zeros(outside.shape, bool)
         for name in "RGBA":
@@ -63,10 +72,11 @@ def write_report(
         peak = max(peak, float(cleaned.rgb().max()))
         if frame in shown:
             quadmask = read_quadmask(cleaned.channel("void.quadmask"), str(frame))
-            views = [_view(plate), _false_colour(quadmask), _view(cleaned), _grey(different)]
+            views = [_view(plate), _false_colour(quadmask), _view(cleaned), where_from(cleaned), _grey(different)]
             columns.append((str(frame), [_thumbnail(view) for view in views]))
     changed = f"changed outside the matte: {compared.different} of {compared.values:,} values"
-    rows = ["plate", "quadmask: red remove, blue affected", "result", changed]
+    came = "provenance: cyan from other frames, orange generated"
+    rows = ["plate", "quadmask: red remove, blue affected", "result", came, changed]
     _contact_sheet(columns, rows, notices).save(out / "contact_sheet.png")
     (out / "report.html").write_text(_page(result, frames, compared, notices, seconds, peak), encoding="utf-8")
     return compared
@@ -83,6 +93,13 @@ def _false_colour(quadmask: Image8) -> Image8:
     for level, colour in COLOURS.items():
         picture[quadmask == level] = colour
     return picture
+
+
+def where_from(result: Frame) -> Image8:
+    """Where a result's pixels are from, uint8 [h, w, 3]: PLATE, REAL and GENERATED, mixed by their shares."""
+    matte, real = (result.channel(name).astype(np.float32)[..., None] for name in ("void.matte", "provenance.real"))
+    mixed = (1 - matte) * PLATE + real * REAL + (matte - real) * GENERATED
+    return np.asarray(np.rint(mixed), np.uint8)
 
 
 def _grey(mask: npt.NDArray[np.bool_]) -> Image8:
@@ -120,8 +137,9 @@ def _page(
     facts = {
         "Frames": f"{frames} ({len(frames)})",
         "Plates": str(result.folder / result.pattern),
-        "Layers": "rgba, void.quadmask, void.matte",
+        "Layers": "rgba, void.quadmask, void.matte, provenance.real, provenance.offset",
         "Values outside the matte that differ from the plate": f"{compared.different} of {compared.values:,}",
+        "Of what was filled, from other frames": f"{compared.real / compared.filled:.0%}; the rest is generated",
         "Brightest value in the result": f"{peak:.1f} (scene-linear)",
         "Time, server start and weights included": f"{seconds:.0f} s",
     }
@@ -141,7 +159,8 @@ img {{ max-width: 100% }}
 <table>{table}</table>
 <p>A ball rolls over a floor; the roto marks the ball, a second roto its shadow. The shot went to a server as EXRs,
 through both diffusion passes, and came back as EXRs. Open the plates in Nuke: outside <code>void.matte</code> every bit
-is the plate's.</p>
-<img src="contact_sheet.png" alt="Plate, quadmask, result and difference outside the matte, for four frames">
+is the plate's. Where other frames show what stands behind the ball, the pixels are theirs, in the light of what the
+model made; <code>provenance</code> says where. Generated pixels carry grain as measured on the plate.</p>
+<img src="contact_sheet.png" alt="Plate, quadmask, result, provenance, difference outside the matte, for four frames">
 </html>
 """
