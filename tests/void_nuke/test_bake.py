@@ -131,6 +131,27 @@ def test_in_nuke_the_layers_tell_real_pixels_from_generated_ones_and_redo_the_la
     assert min(generated, carried) > 100
 
 
+def test_the_artists_expression_for_less_grain_gives_what_a_bake_with_less_grain_gives(
+    script: Script, tmp_path: Path
+) -> None:
+    node = script(patch=True)
+    stage.press(node, "bake")
+    wait_for_status(node, "v001: frames")
+    less = "{} - 0.5 * void.matte * void_grain.{}"
+    half = nuke.nodes.Expression(
+        expr0=less.format("r", "red"), expr1=less.format("g", "green"), expr2=less.format("b", "blue")
+    )
+    half.setInput(0, node)
+    by_hand = channels(render(half, tmp_path / "by_hand") / "out.1004.exr")
+    node["grain"].setValue(0.5)
+    stage.press(node, "bake")
+    wait_for_status(node, "v002: frames")
+    baked = channels(results(tmp_path, node) / "v002" / "plate.1004.exr")
+    assert np.abs(baked["void.matte"] * baked["void.grain.G"]).max() > 0.01
+    for name in "RGB":
+        np.testing.assert_allclose(by_hand[name], baked[name], rtol=2e-3, atol=2e-4)
+
+
 def test_every_bake_is_a_new_version_and_the_dropdown_goes_back(script: Script, tmp_path: Path) -> None:
     node = script()
     stage.press(node, "bake")
