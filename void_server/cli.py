@@ -17,6 +17,7 @@ from .cli_options import (
     Affected,
     AsJson,
     Ask,
+    Batch,
     Frames,
     Grow,
     HintsFile,
@@ -24,6 +25,7 @@ from .cli_options import (
     Overlay,
     Overwrite,
     OwnWeights,
+    Patience,
     Plates,
     Quadmask,
     Roto,
@@ -77,8 +79,25 @@ def serve(
         Path | None, typer.Option(help="Folder with void_pass1.safetensors, void_pass2.safetensors and the base model.")
     ] = None,
     spool: Annotated[
-        Path, typer.Option(help="Folder for frames on their way; a shot needs the room of its plate three times.")
+        Path,
+        typer.Option(
+            help="Folder for jobs and their frames, on a local disk; a shot needs the room of its plate three times."
+        ),
     ] = DEFAULT_SPOOL,
+    spool_cap: Annotated[
+        float, typer.Option(help="GiB that the jobs in the spool may need; more are refused.")
+    ] = 500.0,
+    keep: Annotated[
+        float,
+        typer.Option(
+            help="Hours for which a job stays that nobody asks for: its results have been fetched, it failed, it was "
+            "cancelled, or its frames never came."
+        ),
+    ] = 24.0,
+    drain: Annotated[
+        float,
+        typer.Option(help="Seconds that a running job is given to end at SIGTERM; the next start goes on with it."),
+    ] = 0.0,
     engine: Annotated[str, typer.Option(help="What removes objects: void, or your own as module:factory.")] = "void",
     plan: Annotated[Plan, typer.Option(help="How the model is held; see `void weights plan`.")] = "auto",
     compile_blocks: Annotated[
@@ -108,6 +127,7 @@ def serve(
 ) -> None:
     """Keep the weights loaded and serve jobs until stopped. Says when it is ready."""
     from .service.serve import serve_until_stopped
+    from .service.store import Keeping
 
     with reported():
         options = EngineOptions(
@@ -120,7 +140,10 @@ def serve(
             attention=attention,
         )
         masks = MaskOptions(sam2, reasoner, reasoner_model, reasoner_endpoint, answers)
-        serve_until_stopped(bind, options, masks, spool, log_level, until_eof=until_eof, as_json=as_json)
+        keeping = Keeping(keep=keep * 3600, cap=int(spool_cap * 2**30))
+        serve_until_stopped(
+            bind, options, masks, spool, keeping, log_level, drain=drain, until_eof=until_eof, as_json=as_json
+        )
 
 
 @app.command()
@@ -140,6 +163,8 @@ def run(
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
+    batch: Batch = False,
+    patience: Patience = protocol.PATIENCE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -148,8 +173,9 @@ def run(
 
     with reported(as_json):
         masking = Masking(roto, roto_keys, affected, quadmask, hints, ask, grow)
-        job = make_job(plate, masking, frames, prompt=prompt, settings=read_toml(settings) if settings else {})
-        _deliver(job, out, server, serve, weights, overwrite, as_json)
+        given = read_toml(settings) if settings else {}
+        job = make_job(plate, masking, frames, prompt=prompt, settings=given, batch=batch)
+        _deliver(job, out, server, serve, weights, patience, overwrite, as_json)
 
 
 @app.command("quadmask")
@@ -169,6 +195,8 @@ def build_quadmask(
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
+    batch: Batch = False,
+    patience: Patience = protocol.PATIENCE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -181,10 +209,10 @@ def build_quadmask(
     with reported(as_json):
         masking = Masking(roto, roto_keys, affected, quadmask, hints, ask, grow)
         given = read_toml(settings) if settings else {}
-        job = make_job(plate, masking, frames, settings=given, result="quadmask")
+        job = make_job(plate, masking, frames, settings=given, result="quadmask", batch=batch)
         if overlay and overlay.suffix not in (".png", ".mp4"):
             raise BadInput(f"the overlay {overlay} is neither .png (a sheet) nor .mp4 (a film): name it so")
-        _deliver(job, out, server, serve, weights, overwrite, as_json)
+        _deliver(job, out, server, serve, weights, patience, overwrite, as_json)
         if overlay:
             from .overlay import write_overlay
 
@@ -192,7 +220,14 @@ def build_quadmask(
 
 
 def _deliver(
-    job: Job, out: str, server: str, serve: bool, weights: Path | None, overwrite: bool, as_json: bool
+    job: Job,
+    out: str,
+    server: str,
+    serve: bool,
+    weights: Path | None,
+    patience: float,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """A job through a server and onto disk."""
     from .display import Display
@@ -203,7 +238,7 @@ def _deliver(
     delivery.refuse_inputs(job.inputs, job.frames)
     display = Display()
     with server_for(server, serve, weights, display) as address, Client(address) as client:
-        finished = run_shot(client, job, delivery, display)
+        finished = run_shot(client, job, delivery, display, patience)
     for notice in finished.notices:
         display.say(f"note: {notice}")
     jobs_cli.print_finished(finished, out, as_json)

@@ -47,6 +47,11 @@ OwnWeights = Annotated[Path | None, typer.Option("--weights", help="With --serve
 Overlay = Annotated[
     Path | None, typer.Option(help="Also draw it over the plate, to look at: FILE.png is a sheet, FILE.mp4 a film.")
 ]
+Batch = Annotated[bool, typer.Option("--batch", help="Nobody waits for it: those that somebody waits for go first.")]
+Patience = Annotated[
+    float,
+    typer.Option(min=1.0, max=7200.0, help="Seconds to wait for a server that has gone silent: it may be restarted."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow frames of an earlier result to be replaced.")]
 
 

@@ -45,6 +45,8 @@ class Display:
         )
         self._stage = ""
         self._shown: tuple[str, int] | None = None
+        self._said = ""
+        self._silent = False
         self._task = self._progress.add_task("", total=1, left="")
 
     def __enter__(self) -> Display:
@@ -59,9 +61,13 @@ class Display:
     def show(self, state: dict[str, Any]) -> None:
         """Take a `state` message."""
         stage = state["state"]
+        if state["message"] and stage in STAGES and state["message"] != self._said:
+            self._said = state["message"]
+            self.say(self._said)
         if stage not in STAGES or self._shown == (stage, state["step"]):
             return
         self._shown = (stage, state["step"])
+        self._silent = False
         if stage != self._stage:
             self._stage = stage
             if self._live:
@@ -74,6 +80,13 @@ class Display:
             print(
                 f"void: {STAGES[stage]} {state['step']}/{state['steps']} {left}".rstrip(), file=sys.stderr, flush=True
             )
+
+    def show_silence(self, seconds: float) -> None:
+        """Tell once of a server that has said nothing for so long."""
+        if not self._silent:
+            self._silent = True
+            self._shown = None
+            self.say(f"the server has said nothing for {seconds:.0f} s; waiting for it to come back")
 
     def say(self, text: str) -> None:
         """A sentence beside the progress."""

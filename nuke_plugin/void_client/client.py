@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import socket
 import time
 import uuid
@@ -29,7 +30,8 @@ class Job:
     """A shot to be submitted: `inputs` maps plate, roto, affected, quadmask to the sequences given.
 
     `result` is one of protocol.RESULTS. A job for the quadmask needs no prompt. `hints` is a hints file's text. The
-    roto may be painted on some frames only: those that exist, or of them those in `roto_keys`.
+    roto may be painted on some frames only: those that exist, or of them those in `roto_keys`. `priority` is one of
+    protocol.PRIORITIES: whether somebody waits for it.
     """
 
     frames: FrameRange
@@ -40,6 +42,7 @@ class Job:
     result: str = "plate"
     hints: str = ""
     roto_keys: tuple[int, ...] | None = None
+    priority: str = "interactive"
 
     def spec(self) -> Message:
         """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large."""
@@ -149,16 +152,19 @@ class Client:
             if received is None:
                 break
             message = received[0]
-            if message["type"] == "refused":
+            if message["type"] == "refused" and message["job"] in ("", fields.get("job", "")):
                 raise Refused(message["code"], message["message"])
             if message["type"] in answers:
                 return message
         raise ServerUnreachable(self.address, self.timeout, _why_silent(self.address))
 
     def submit(self, job: Job, job_id: str | None = None) -> str:
-        """Submit a job and return its id; `follow` then sends its frames. Raises BadInput, Refused."""
+        """Submit a job and return its id; `follow` then sends its frames. Raises BadInput, Refused.
+
+        With the id of a job that the server has, it stays that job: what came before a restart is not sent again.
+        """
         job_id = job_id or uuid.uuid4().hex
-        self.request("submit", ("accepted",), job=job_id, spec=job.spec())
+        self.request("submit", ("accepted",), job=job_id, spec=job.spec(), user=_user(), priority=job.priority)
         return job_id
 
     def cancel(self, job_id: str) -> Message:
@@ -175,12 +181,25 @@ class Client:
         return self.request("status", ("status",))
 
     def release(self, job_id: str) -> None:
-        """Tell the server that everything has been taken and its files may go; another client may have been faster."""
+        """Tell the server that everything has been taken and its files may go.
+
+        Another client may have been faster; a server that is silent just now removes them after its own time.
+        """
         try:
             self.request("release", ("released",), job=job_id)
         except Refused as error:
             if error.code != "unknown_job":
                 raise
+        except ServerUnreachable:
+            pass
+
+
+def _user() -> str:
+    """Who is logged in, for the server's turns; nobody where the system has no name for them."""
+    try:
+        return getpass.getuser()[: protocol.MAX_USER]
+    except (KeyError, OSError, ImportError):  # by version and system
+        return ""
 
 
 def _why_silent(address: str) -> str:

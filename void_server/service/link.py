@@ -1,9 +1,9 @@
 """The pipe between front and worker: msgpack maps over the worker's stdin and stdout; no pickle, no open port.
 
-Front to worker: `run` {job, folder, first, last, inputs, prompt, hints, settings, result}, `cancel` {job}. Worker to
-front: `ready` {engine, notice, seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta}, `notice` {job,
-text}, `hints` {job, text}, `result` {job, frame, size, sha256}, `done` {job}, `failed` {job, code, message},
-`cancelled` {job}. When either end goes, the other sees end-of-file.
+Front to worker: `run` {job, folder, first, last, inputs, prompt, hints, settings, result, finished}, `cancel` {job}.
+Worker to front: `ready` {engine, notice, seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta},
+`notice` {job, text}, `hints` {job, text}, `result` {job, frame, size, sha256}, `done` {job}, `failed` {job, code,
+message}, `stopped` {job}. When either end goes, the other sees end-of-file.
 """
 
 from __future__ import annotations
