@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,14 @@ def remove_object(
     prompt: str = "",
     hints: str = "",
     tools: MaskTools = NO_TOOLS,
+    checkpoint: Path | None = None,
 ) -> Iterator[Frame]:
     """The plate's frames without the object, in order, each with the layers void.quadmask and void.matte.
 
     Scene-linear Rec.709 is assumed. Where void.matte is 0, every bit of every channel is the plate's. An empty prompt
-    becomes the scene that the hints (a hints file's text, or an answer) describe. Nothing is yielded before every
-    frame has been read and checked. Raises BadPlate, BadMask, BadHints, CannotReason and what `progress` raises.
+    becomes the scene that the hints (a hints file's text, or an answer) describe. checkpoint: a folder in which the
+    engine keeps what a restart goes on from. Nothing is yielded before every frame has been read and checked. Raises
+    BadPlate, BadMask, BadHints, CannotReason and what `progress` raises.
     """
     window = common_window(plate, mattes.given())
     refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
@@ -76,6 +79,7 @@ def remove_object(
             frames=plate.frames,
             windows=(crop,) * len(plate.frames),
             curve=curve,
+            checkpoint=checkpoint,
         )
     )
     finish = functools.partial(_finish, plate, quadmasks, crop, curve, settings.feather)

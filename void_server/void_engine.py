@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from void_server.checkpoints import Checkpoints
 from void_server.engine import RemovalRequest
 from void_server.engine_options import CannotLoad, EngineOptions
-from void_server.model import VoidModel, WeightsFolder
+from void_server.model import Checkpoint, VoidModel, WeightsFolder
 from void_server.model.clip import padded_length
 from void_server.model.flow import DISFlow
 from void_server.model.retime import fill_between, key_frames
@@ -23,9 +24,11 @@ from void_server.model.weights import WeightsCard
 class VoidEngine:
     """Both passes of VOID on weights that stay loaded."""
 
-    def __init__(self, model: VoidModel, name: str, notice: str) -> None:
+    def __init__(self, model: VoidModel, name: str, notice: str, identity: str) -> None:
+        """identity: names all that a result depends on besides the request, for checkpoints."""
         self.name = name
         self.notice = notice
+        self._identity = identity
         self._model = model
         self._flow = DISFlow()
 
@@ -55,7 +58,9 @@ class VoidEngine:
         except (ValueError, SpeedUnavailable) as error:
             raise CannotLoad(str(error)) from error
         card = folder.card or WeightsCard(name=options.weights.name)
-        return cls(model, card.name, card.notice)
+        return cls(
+            model, card.name, card.notice, repr((_files(folder), torch.__version__, model.how, model.device, speed))
+        )
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """Both passes on the frames that the model is to see; the others from their neighbours."""
@@ -67,8 +72,11 @@ class VoidEngine:
         return fill_between(seen, keys, self._flow)
 
     def _passes(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
-        """Pass 1, then noise warped along its motion, then pass 2."""
-        first = self._run(1, request)
+        """Pass 1, then noise warped along its motion, then pass 2; what was done before a restart is not done again."""
+        checkpoints = Checkpoints.of(request, self._identity)
+        if request.settings.passes == 2 and checkpoints.load(2):
+            return self._run(2, request, checkpoints)  # it needs nothing more of pass 1
+        first = self._run(1, request, checkpoints)
         if request.settings.passes == 1:
             return first
         request.progress.step("warping", 0, 1)
@@ -77,12 +85,20 @@ class VoidEngine:
         shape = (1, latent_frames(length), 16, settings.height // 8, settings.width // 8)
         noise = warp_clip(first, self._flow, shape, seed=settings.seed)
         request.progress.step("warping", 1, 1)
-        return self._run(2, request, noise)
+        return self._run(2, request, checkpoints, noise)
 
-    def _run(self, number: int, request: RemovalRequest, noise: torch.Tensor | None = None) -> npt.NDArray[np.float32]:
+    def _run(
+        self, number: int, request: RemovalRequest, checkpoints: Checkpoints, noise: torch.Tensor | None = None
+    ) -> npt.NDArray[np.float32]:
         settings = request.settings.for_pass(number)
         stage = f"pass{number}"
-        request.progress.step(stage, 0, settings.steps)
+        resume = checkpoints.load(number)
+        request.progress.step(stage, resume.step if resume else 0, settings.steps)
+
+        def on_step(i: int, latents: torch.Tensor) -> None:
+            checkpoints.save(number, settings.steps, Checkpoint(i + 1, latents))
+            request.progress.step(stage, i + 1, settings.steps)
+
         return self._model.run_pass(
             number,
             request.clip,
@@ -90,5 +106,12 @@ class VoidEngine:
             request.prompt,
             settings,
             noise=noise,
-            on_step=lambda i, _: request.progress.step(stage, i + 1, settings.steps),
+            on_step=on_step,
+            resume=resume,
         )
+
+
+def _files(folder: WeightsFolder) -> list[tuple[str, int, int]]:
+    """The weights of both passes by name, size and time: enough to tell others in their place."""
+    files = [(path.name, path.stat()) for path in (folder.pass1, folder.pass2)]
+    return [(name, found.st_size, found.st_mtime_ns) for name, found in files]

@@ -6,23 +6,17 @@ import hashlib
 import os
 import signal
 import sqlite3
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from following import FRAMES, Following, make_job, state_of, take, until
 from servers import Server
 from void_client.client import Client, Job
 from void_client.errors import JobCancelled, JobFailed, Refused
-from void_client.follow import follow
-from void_client.sequences import FileSequence, FrameRange
-
-SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
-FRAMES = FrameRange(1001, 1006)
 
 
 @pytest.fixture
@@ -30,54 +24,6 @@ def killable(tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path / "spool")
     yield server
     server.stop()
-
-
-def make_job(shot: Path, prompt: str = "") -> Job:
-    inputs = {name: FileSequence(shot, f"{name}.%04d.exr") for name in ("plate", "roto")}
-    return Job(FRAMES, inputs, prompt, SETTINGS, "a test")
-
-
-def take(client: Client, sent: Job, job_id: str, **options: Any) -> dict[int, bytes]:
-    frames: dict[int, bytes] = {}
-    follow(client, job_id, on_frame=frames.__setitem__, inputs=sent.inputs, **options)
-    return frames
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: waited in vain"
-        time.sleep(0.05)
-
-
-def state_of(client: Client, job_id: str) -> str:
-    return next((held["state"] for held in client.jobs() if held["job"] == job_id), "")
-
-
-class Following(threading.Thread):
-    """A client that stays with a job in a thread of its own, whatever happens to the server."""
-
-    def __init__(self, address: str, sent: Job, job_id: str) -> None:
-        super().__init__()
-        self.states: list[str] = []
-        self.frames: dict[int, bytes] = {}
-        self.error: BaseException | None = None
-        self._given = address, sent, job_id
-        self.start()
-
-    def run(self) -> None:
-        address, sent, job_id = self._given
-        try:
-            with Client(address) as client:
-                client.submit(sent, job_id)
-                self.frames = take(client, sent, job_id, on_state=lambda state: self.states.append(state["state"]))
-        except BaseException as error:  # noqa: BLE001  the test looks at it
-            self.error = error
-
-    def result(self) -> dict[int, bytes]:
-        self.join(180)
-        assert self.error is None, self.error
-        return self.frames
 
 
 def test_a_running_job_survives_the_server_and_its_client_hardly_notices(
@@ -190,6 +136,8 @@ def test_a_result_that_was_announced_is_not_made_again(killable: Server, shot: P
     frames = following.result()
     assert frames[1001] == b"as it was announced"
     assert len(frames) == 6
+    with Client(killable.address) as client:
+        assert take(client, sent, job_id) == frames
 
 
 def test_a_job_that_crashes_its_worker_is_set_aside_for_good(killable: Server, shot: Path) -> None:

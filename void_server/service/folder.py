@@ -28,6 +28,11 @@ def result_file(folder: Path, frame: int) -> Path:
     return folder / f"result.{frame}.exr"
 
 
+def checkpoint_folder(folder: Path) -> Path:
+    """Where the engine keeps what a restart goes on from."""
+    return folder / "checkpoint"
+
+
 def keep_results_alone(folder: Path) -> None:
     """Remove what a job that has ended needs no more: all but its results."""
     for path in folder.iterdir():

@@ -39,7 +39,7 @@ from void_server.prepare import AHEAD, THREADS
 from void_server.settings import ShotSettings
 from void_server.shot import build_quadmasks, remove_object
 
-from .folder import NO_ROOM, input_file, result_file
+from .folder import NO_ROOM, checkpoint_folder, input_file, result_file
 from .link import Message, Pipe, messages
 from .logs import LogLevel, log_to_stderr
 
@@ -77,26 +77,27 @@ class Reporter:
         self._settings = settings
         self._pipe = pipe
         self._cancellations = cancellations
-        self._started = time.monotonic()
+        self._stage, self._first, self._started = "", 0, 0.0
 
     def step(self, stage: str, step: int, steps: int) -> None:
         """Report a step. Raises JobStopped."""
         self._cancellations.check(self._job)
-        if step == 0:
-            self._started = time.monotonic()
+        if stage != self._stage:  # a stage that a restart goes on with begins at a later step
+            self._stage, self._first, self._started = stage, step, time.monotonic()
         self._pipe.send(
             "progress", job=self._job, stage=stage, step=step, steps=steps, eta=self._left(stage, step, steps)
         )
 
     def _left(self, stage: str, step: int, steps: int) -> float | None:
         """Seconds left, from this stage's pace; in pass 1 with what pass 2 will take at that pace."""
-        if step == 0:
+        done = step - self._first
+        if done == 0:
             return None
         left = float(steps - step)
         if stage == "pass1" and self._settings.passes == 2:
             branches = 1 if self._settings.pass2.guidance_scale == 1.0 else 2
             left += self._settings.pass2.steps * branches
-        return left * (time.monotonic() - self._started) / step
+        return left * (time.monotonic() - self._started) / done
 
     def notice(self, text: str) -> None:
         """Pass a sentence for the artist on."""
@@ -151,7 +152,8 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
     if command["result"] == "quadmask":
         frames = build_quadmasks(plate, mattes, settings, reporter, **given)
     else:
-        frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"], **given)
+        given |= {"prompt": command["prompt"], "checkpoint": checkpoint_folder(folder)}
+        frames = remove_object(plate, mattes, settings, engine, reporter, **given)
     encode = functools.partial(_encode, _metadata(command, engine))
     for number, data in zip(numbers, ordered_map(encode, frames, threads=THREADS, ahead=AHEAD), strict=True):
         if number in finished:
