@@ -38,6 +38,7 @@ from .cli_options import (
 )
 from .engine_options import DEFAULT_ANSWERS, Attention, EngineOptions, MaskOptions, Plan, ReasonerName
 from .service.logs import LogLevel
+from .service.watch import most_memory
 
 app = typer.Typer(
     name="void",
@@ -98,6 +99,13 @@ def serve(
         float,
         typer.Option(help="Seconds that a running job is given to end at SIGTERM; the next start goes on with it."),
     ] = 0.0,
+    memory: Annotated[
+        float,
+        typer.Option(help="GiB of its own that a worker may hold, mapped weights and GPU apart; 0 is any (Linux)."),
+    ] = most_memory(),
+    frame_limit: Annotated[
+        float, typer.Option(help="Seconds that a worker may take for one frame while it reads or writes; 0 is any.")
+    ] = 1800.0,
     engine: Annotated[str, typer.Option(help="What removes objects: void, or your own as module:factory.")] = "void",
     plan: Annotated[Plan, typer.Option(help="How the model is held; see `void weights plan`.")] = "auto",
     compile_blocks: Annotated[
@@ -128,6 +136,7 @@ def serve(
     """Keep the weights loaded and serve jobs until stopped. Says when it is ready."""
     from .service.serve import serve_until_stopped
     from .service.store import Keeping
+    from .service.watch import Limits
 
     with reported():
         options = EngineOptions(
@@ -141,8 +150,9 @@ def serve(
         )
         masks = MaskOptions(sam2, reasoner, reasoner_model, reasoner_endpoint, answers)
         keeping = Keeping(keep=keep * 3600, cap=int(spool_cap * 2**30))
+        limits = Limits(memory=int(memory * 2**30), decoding=frame_limit)
         serve_until_stopped(
-            bind, options, masks, spool, keeping, log_level, drain=drain, until_eof=until_eof, as_json=as_json
+            bind, options, masks, spool, keeping, limits, log_level, drain=drain, until_eof=until_eof, as_json=as_json
         )
 
 

@@ -23,6 +23,7 @@ from .receiving import BadUpload, Want
 from .runner import Runner
 from .socket import CannotServe, ClientSocket
 from .store import JobStore, Keeping
+from .watch import Limits
 
 log = logging.getLogger("void.front")
 
@@ -33,7 +34,13 @@ class Front:
     """Serves one address until stopped. Everything runs in one thread, so a job's state needs no lock."""
 
     def __init__(
-        self, bind: str, spool: Path, worker_arguments: list[str], keeping: Keeping, drain: float = 0.0
+        self,
+        bind: str,
+        spool: Path,
+        worker_arguments: list[str],
+        keeping: Keeping,
+        limits: Limits,
+        drain: float = 0.0,
     ) -> None:
         """Bind the address (a port of `*` takes a free one) and take up the spool's jobs. Raises CannotServe.
 
@@ -47,7 +54,7 @@ class Front:
             self._context.destroy(linger=0)
             raise CannotServe(str(error)) from error
         self._announcer = Announcer(self._clients, self._store)
-        self._runner = Runner(self._context, worker_arguments, self._store, self._announcer)
+        self._runner = Runner(self._context, worker_arguments, limits, self._store, self._announcer)
         self._drain = drain
         self._stops = 0
         self._stopped_at = 0.0

@@ -96,6 +96,11 @@ class WorkerLink:
         except OSError:
             return
 
+    def kill(self) -> None:
+        """End the worker by force; `died` follows."""
+        if self._process:
+            self._process.kill()
+
     def stop(self) -> None:
         """End the worker, by force if it does not go by itself within three seconds."""
         if self._process is None:

@@ -15,6 +15,7 @@ from .link import Message, WorkerLink
 from .schedule import next_job
 from .socket import CannotServe
 from .store import CRASHES, JobStore
+from .watch import Limits, Watch
 
 log = logging.getLogger("void.runner")
 
@@ -27,9 +28,16 @@ class Runner:
     """One worker and the job that it runs. Its crash is a failed attempt of that job and nothing more."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], arguments: list[str], store: JobStore, announcer: Announcer
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        arguments: list[str],
+        limits: Limits,
+        store: JobStore,
+        announcer: Announcer,
     ) -> None:
         self._link = WorkerLink(context, arguments)
+        self._watch = Watch(limits)
+        self._trouble = ""
         self._store = store
         self._announcer = announcer
         self._job: Job | None = None
@@ -67,16 +75,27 @@ class Runner:
         self._link.stop()
 
     def tick(self) -> None:
-        """Start what is due: a worker after its pause, the next job."""
+        """Start what is due (a worker after its pause, the next job), and end a worker beyond its limits."""
         now = time.monotonic()
+        self._check()
         if self._start_at is not None and now >= self._start_at:
             self._start_at = None
             self._link.start()
         if self.ready and not self._job and (job := next_job(self._store, self._turns, now)):
             self._run(job)
 
+    def _check(self) -> None:
+        """End a worker that is beyond its limits; its death is then handled as any other."""
+        if self._link.pid is None or self._trouble:
+            return
+        self._trouble = self._watch.trouble(self._link.pid, self._job.state if self._job else "")
+        if self._trouble:
+            log.error("the worker is ended: %s", self._trouble)
+            self._link.kill()
+
     def _run(self, job: Job) -> None:
         self._job = job
+        self._watch.heard()
         self._turn += 1
         self._turns[job.user] = self._turn
         job.engine, job.message = self.engine, ""
@@ -119,6 +138,7 @@ class Runner:
     def receive(self) -> None:
         """Take the next message of the inbox, which must have one. Raises CannotServe where the worker can't load."""
         message = self._link.receive()
+        self._watch.heard()
         match message["type"]:
             case "ready":
                 self.ready = self._was_ready = True
@@ -194,22 +214,23 @@ class Runner:
 
     def _died(self, status: int) -> None:
         was_ready, self.ready = self.ready, False
+        cause, self._trouble = self._trouble or f"status {status}", ""
         if self._job:
-            self._crashed(self._job, status)
+            self._crashed(self._job, cause)
         if was_ready:
-            log.error("the worker went down (status %d); starting another", status)
+            log.error("the worker went down (%s); starting another", cause)
             self._link.start()
             return
         self._failed_loads += 1
         if not self._was_ready and self._failed_loads >= FIRST_LOADS:
             raise CannotServe(
-                f"the worker ended {FIRST_LOADS} times before it was ready (status {status}): its last words are above"
+                f"the worker ended {FIRST_LOADS} times before it was ready ({cause}): its last words are above"
             )
         pause = min(2.0**self._failed_loads, LONGEST_PAUSE)
-        log.error("the worker ended before it was ready (status %d); starting another in %.0f s", status, pause)
+        log.error("the worker ended before it was ready (%s); starting another in %.0f s", cause, pause)
         self._start_at = time.monotonic() + pause
 
-    def _crashed(self, job: Job, status: int) -> None:
+    def _crashed(self, job: Job, cause: str) -> None:
         job.crashes += 1
         if job.cancelling or job.crashes < CRASHES:
             log.error("job %s: the worker went down while it was %s", job.id, job.state)
@@ -218,7 +239,7 @@ class Runner:
         self._end(
             job,
             QUARANTINED,
-            f"the process that computes went down {job.crashes} times (status {status}, the job was {job.state}): the "
+            f"the process that computes went down {job.crashes} times ({cause}; the job was {job.state}): the "
             "job is set aside and its frames stay in the server's spool. Look for a damaged frame, or too little "
             "memory, then submit again",
         )

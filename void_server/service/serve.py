@@ -19,6 +19,7 @@ from .journal import NAME, BadJournal, Journal
 from .logs import LogLevel, log_to_stderr
 from .socket import CannotServe
 from .store import Keeping
+from .watch import Limits
 
 PASSING = "server-"
 
@@ -29,6 +30,7 @@ def serve_until_stopped(
     masks: MaskOptions,
     spool: Path,
     keeping: Keeping,
+    limits: Limits,
     log_level: LogLevel,
     *,
     drain: float,
@@ -43,7 +45,7 @@ def serve_until_stopped(
     passing = bind.endswith(":*")
     folder = _folder(spool, passing=passing)
     try:
-        front = Front(bind, folder, [log_level, options.to_json(), masks.to_json()], keeping, drain)
+        front = Front(bind, folder, [log_level, options.to_json(), masks.to_json()], keeping, limits, drain)
 
         def on_ready(seconds: float) -> None:
             facts = front.describe()
