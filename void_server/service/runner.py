@@ -199,8 +199,8 @@ class Runner:
         """The worker has stopped within a job: it was cancelled, or is to be gone on with."""
         self._job = None
         job.move("cancelled" if job.cancelling else "queued")
-        log.info("job %s: %s", job.id, job.state)
         self._announcer.changed(job)
+        log.info("job %s: %s", job.id, job.state)
 
     def _end(self, job: Job, code: str = "", message: str = "") -> None:
         if code:
@@ -209,8 +209,8 @@ class Runner:
         else:
             job.move("done")
         self._job = None
-        log.info("job %s: %s", job.id, job.state)
         self._announcer.changed(job)
+        log.info("job %s: %s", job.id, job.state)
 
     def _died(self, status: int) -> None:
         was_ready, self.ready = self.ready, False

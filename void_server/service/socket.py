@@ -7,7 +7,7 @@ from typing import Any
 import zmq
 from void_client import protocol
 
-BACKLOG = 1000  # messages queued for a client that does not read, before it is told nothing more
+BACKLOG = 200  # messages of up to 1 MiB queued for a client that does not read, before it is told nothing more
 
 
 class CannotServe(Exception):
