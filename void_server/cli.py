@@ -12,7 +12,7 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence
 
-from . import jobs_cli, weights_cli
+from . import jobs_cli, keys_cli, weights_cli
 from .cli_options import (
     Affected,
     AsJson,
@@ -52,6 +52,7 @@ app = typer.Typer(
 )
 app.add_typer(weights_cli.app, name="weights")
 app.add_typer(jobs_cli.app)
+app.add_typer(keys_cli.app, name="keys")
 
 DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
 
@@ -73,7 +74,7 @@ def root(
 
 @app.command()
 def serve(
-    bind: Annotated[str, typer.Option(help="Loopback address to listen on; port * takes a free one.")] = (
+    bind: Annotated[str, typer.Option(help="Address to listen on; loopback unless there are --keys.")] = (
         protocol.DEFAULT_ADDRESS
     ),
     weights: Annotated[
@@ -129,6 +130,10 @@ def serve(
     reasoner_model: Annotated[str, typer.Option(help="The reasoner's model, as its endpoint lists it.")] = "",
     reasoner_endpoint: Annotated[str, typer.Option(help="Its address: http://127.0.0.1:11434/v1, or a proxy.")] = "",
     answers: Annotated[Path, typer.Option(help="Folder in which the reasoner's answers are kept.")] = DEFAULT_ANSWERS,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the server's keys and of those it allows: it talks to them alone."),
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="What goes to stderr.")] = "info",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
@@ -152,7 +157,17 @@ def serve(
         keeping = Keeping(keep=keep * 3600, cap=int(spool_cap * 2**30))
         limits = Limits(memory=int(memory * 2**30), decoding=frame_limit)
         serve_until_stopped(
-            bind, options, masks, spool, keeping, limits, log_level, drain=drain, until_eof=until_eof, as_json=as_json
+            bind,
+            options,
+            masks,
+            spool,
+            keeping,
+            limits,
+            log_level,
+            drain=drain,
+            keys=keys,
+            until_eof=until_eof,
+            as_json=as_json,
         )
 
 

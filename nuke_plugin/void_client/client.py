@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import time
 import uuid
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 import zmq
 
-from . import __version__, protocol
+from . import __version__, keys, protocol
 from .errors import (
     BadInput,
     Damaged,
@@ -86,7 +87,7 @@ class Client:
     """
 
     def __init__(self, address: str = protocol.DEFAULT_ADDRESS, *, timeout: float = 5.0) -> None:
-        """Connect and shake hands. `timeout` in seconds.
+        """Connect and shake hands. `timeout` in seconds. Where VOID_SERVER_KEY names the server's public key, by CURVE.
 
         Raises ServerUnreachable, ProtocolMismatch, BadInput for an address that is none.
         """
@@ -98,11 +99,21 @@ class Client:
         self._socket.setsockopt(zmq.ROUTING_ID, b"void-" + uuid.uuid4().bytes)
         self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * protocol.CHUNK)
         try:
+            self._use_keys()
             self._connect()
             self.request("hello", ("welcome",), client=f"void_client {__version__}")
         except BaseException:
             self.close()
             raise
+
+    def _use_keys(self) -> None:
+        """Speak to the owner of the server's key alone, and show ours. Raises BadInput."""
+        server = os.environ.get(keys.SERVER_VARIABLE, "").strip()
+        if server:
+            pair = keys.read_pair(keys.folder_or_default())
+            self._socket.setsockopt(zmq.CURVE_SERVERKEY, keys.check_public(server))
+            self._socket.setsockopt(zmq.CURVE_PUBLICKEY, pair.public)
+            self._socket.setsockopt(zmq.CURVE_SECRETKEY, pair.secret)
 
     def _connect(self) -> None:
         try:
@@ -207,7 +218,10 @@ def _why_silent(address: str) -> str:
     try:
         where = urlsplit(address)
         with socket.create_connection((where.hostname or "", where.port or 0), timeout=1.0):
-            return "something listens there, but it is busy, hung, or no VOID server"
+            return (
+                "something listens there, but it is busy, hung, no VOID server, or it wants keys that match "
+                f"({keys.SERVER_VARIABLE}, `void keys`)"
+            )
     except ConnectionRefusedError:
         return "nothing listens there"
     except socket.gaierror:

@@ -12,10 +12,12 @@ from typing import Any
 
 import zmq
 from void_client import __version__
+from void_client.errors import BadInput
 
 from . import messages
 from .announcer import Announcer
 from .folder import NO_ROOM, result_file
+from .guard import Guard
 from .jobs import Job
 from .journal import BadJournal
 from .messages import RefusedMessage
@@ -41,17 +43,21 @@ class Front:
         keeping: Keeping,
         limits: Limits,
         drain: float = 0.0,
+        keys: Path | None = None,
     ) -> None:
         """Bind the address (a port of `*` takes a free one) and take up the spool's jobs. Raises CannotServe.
 
         drain: seconds that a running job is given to end when the server is stopped; then it is left for the next.
+        keys: folder of the server's keys and of those it allows; without one, the address must be loopback.
         """
         self._context = zmq.Context()
-        self._clients = ClientSocket(self._context, bind)
+        self._guard: Guard | None = None
         try:
+            self._guard = Guard(self._context, keys) if keys else None
+            self._clients = ClientSocket(self._context, bind, self._guard)
             self._store = JobStore(spool, keeping)
-        except BadJournal as error:
-            self._context.destroy(linger=0)
+        except (BadJournal, BadInput, CannotServe) as error:
+            self._close(linger=0)
             raise CannotServe(str(error)) from error
         self._announcer = Announcer(self._clients, self._store)
         self._runner = Runner(self._context, worker_arguments, limits, self._store, self._announcer)
@@ -88,7 +94,12 @@ class Front:
         finally:
             self._runner.stop()
             self._store.close()
-            self._context.destroy(linger=200)
+            self._close(linger=200)
+
+    def _close(self, *, linger: int) -> None:
+        if self._guard:
+            self._guard.stop()
+        self._context.destroy(linger=linger)
 
     def stop(self) -> None:
         """End `serve` soon, a second time at once; may be called from another thread or a signal handler."""
@@ -116,12 +127,16 @@ class Front:
     # To and from clients
 
     def _from_client(self) -> None:
-        client, frames = self._clients.receive()
+        client, user, frames = self._clients.receive()
         job_id = ""
         try:
+            if user is None:
+                raise RefusedMessage("not_allowed", "this key has been revoked: ask whoever runs the server")
             message, payload = messages.read(frames)
             job_id = getattr(message, "job", "")
-            self._dispatch(client, message, payload)
+            if isinstance(message, messages.Submit) and user:
+                message.user = user  # a key proves more than what a message says
+            self._dispatch(client, user, message, payload)
         except RefusedMessage as error:
             log.warning("refused a message: %s: %s", error.code, error)
             self._clients.send(client, "refused", code=error.code, message=str(error), job=job_id)
@@ -130,40 +145,48 @@ class Front:
             text = f"the server ran into {type(error).__name__}: its log has the details"
             self._clients.send(client, "refused", code="internal", message=text, job=job_id)
 
-    def _dispatch(self, client: bytes, message: messages.Message, payload: bytes) -> None:
+    def _dispatch(self, client: bytes, user: str, message: messages.Message, payload: bytes) -> None:
         match message:
             case messages.Hello():
                 log.info("hello from %s", message.client)
                 self._clients.send(client, "welcome", **self.describe())
             case messages.Submit():
-                self._submit(client, message)
+                self._submit(client, user, message)
             case messages.Chunk():
-                self._chunk(self._store.find(message.job), message, payload)
+                self._chunk(self._find(user, message.job), message, payload)
             case messages.Attach():
-                self._attach(client, self._store.find(message.job), message)
+                self._attach(client, self._find(user, message.job), message)
             case messages.Fetch():
-                self._fetch(client, self._store.find(message.job), message)
+                self._fetch(client, self._find(user, message.job), message)
             case messages.Cancel():
-                job = self._store.find(message.job)
+                job = self._find(user, message.job)
                 self._runner.cancel(job)
                 self._clients.send(client, "state", **job.describe())
             case messages.Release():
-                self._release(client, self._store.find(message.job))
+                self._release(client, self._find(user, message.job))
             case messages.List():
-                self._clients.send(client, "jobs", jobs=[job.summary() for job in self._store])
+                self._clients.send(client, "jobs", jobs=[job.summary() for job in self._visible(user)])
             case messages.Status():
-                counts = dict(Counter(job.state for job in self._store))
+                counts = dict(Counter(job.state for job in self._visible(user)))
                 self._clients.send(client, "status", **self.describe(), jobs=counts, worker_pid=self._runner.pid)
+
+    def _visible(self, user: str) -> list[Job]:
+        """The jobs that a client may know of: with keys, its user's own."""
+        return [job for job in self._store if not user or job.user == user]
+
+    def _find(self, user: str, job_id: str) -> Job:
+        """A job that a client may know of. Raises RefusedMessage, of another's as of one that is not there."""
+        return self._store.find(job_id, user)
 
     def describe(self) -> dict[str, Any]:
         """Version, readiness, engine and its notice, as `welcome` and `status` have them."""
         runner = self._runner
         return {"server": __version__, "ready": runner.ready, "engine": runner.engine, "notice": runner.notice}
 
-    def _submit(self, client: bytes, message: messages.Submit) -> None:
+    def _submit(self, client: bytes, user: str, message: messages.Submit) -> None:
         if self._stops:
             raise RefusedMessage("draining", "the server is being stopped: submit once it is back")
-        job = self._store.add(message)
+        job = self._store.add(message, user)
         job.watchers.add(client)
         self._clients.send(client, "accepted", job=job.id)
         if job.upload:

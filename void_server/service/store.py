@@ -52,20 +52,20 @@ class JobStore:
     def __iter__(self) -> Iterator[Job]:
         return iter(self._jobs.values())
 
-    def find(self, job_id: str) -> Job:
-        """The job of this id. Raises RefusedMessage."""
+    def find(self, job_id: str, user: str = "") -> Job:
+        """The job of this id; where a user is named, only if it is theirs. Raises RefusedMessage."""
         job = self._jobs.get(job_id)
-        if job is None:
+        if job is None or (user and job.user != user):
             raise RefusedMessage(
                 "unknown_job",
                 f"this server has no job {job_id}: it was released, or nobody asked for it for a long time",
             )
         return job
 
-    def add(self, message: Submit) -> Job:
+    def add(self, message: Submit, user: str = "") -> Job:
         """The job of this submission: a new one, or the one that has come before. Raises RefusedMessage."""
         if message.job in self._jobs:
-            return self._jobs[message.job]
+            return self.find(message.job, user)
         settings = message.spec.check()
         self._make_room(message.spec.room)
         job = Job(
