@@ -49,6 +49,7 @@ class Following(threading.Thread):
         super().__init__()
         self.states: list[str] = []
         self.steps: list[tuple[str, int]] = []
+        self.messages: list[str] = []
         self.frames: dict[int, bytes] = {}
         self.error: BaseException | None = None
         self._given = address, sent, job_id
@@ -66,6 +67,7 @@ class Following(threading.Thread):
     def _note(self, state: dict[str, Any]) -> None:
         self.states.append(state["state"])
         self.steps.append((state["state"], state["step"]))
+        self.messages.append(state["message"])
 
     def result(self) -> dict[int, bytes]:
         self.join(180)

@@ -134,6 +134,7 @@ def serve(
         Path | None,
         typer.Option(help="Folder of the server's keys and of those it allows: it talks to them alone."),
     ] = None,
+    metrics: Annotated[str, typer.Option(help="HOST:PORT at which Prometheus may ask; empty is nowhere.")] = "",
     log_level: Annotated[LogLevel, typer.Option(help="What goes to stderr.")] = "info",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
@@ -166,6 +167,7 @@ def serve(
             log_level,
             drain=drain,
             keys=keys,
+            metrics=metrics,
             until_eof=until_eof,
             as_json=as_json,
         )

@@ -255,6 +255,21 @@ def test_frames_that_never_come_end_the_job(shot: Path, tmp_path: Path) -> None:
     server.stop()
 
 
+def test_a_full_disk_is_waited_for_and_said(killable: Server, shot: Path) -> None:
+    """What the server writes goes to /dev/full, which is full."""
+    sent, job_id = make_job(shot), uuid.uuid4().hex
+    with Client(killable.address) as client:
+        client.submit(sent, job_id)
+    part = killable.spool / job_id / "frame.part"
+    part.symlink_to("/dev/full")
+    following = Following(killable.address, sent, job_id)
+    until(lambda: any("disk is full" in message for message in following.messages), "the job says so")
+    assert set(following.states) == {"receiving"}
+    part.unlink()
+    assert len(following.result()) == 6
+    assert following.messages[-1] == "", "and says no more of it"
+
+
 def test_a_full_spool_refuses_with_what_to_do(shot: Path, tmp_path: Path) -> None:
     server = Server(tmp_path / "spool", "--spool-cap", 0.0001)
     with Client(server.address) as client, pytest.raises(Refused, match="raise its --spool-cap") as caught:

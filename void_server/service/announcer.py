@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .jobs import Job, Result
@@ -12,14 +13,18 @@ from .store import JobStore
 class Announcer:
     """Tells whoever follows a job."""
 
-    def __init__(self, clients: ClientSocket, store: JobStore) -> None:
+    def __init__(self, clients: ClientSocket, store: JobStore, on_end: Callable[[Job], None]) -> None:
+        """on_end: hears of each job that has ended."""
         self._clients = clients
         self._store = store
+        self._on_end = on_end
 
     def changed(self, job: Job) -> None:
         """A job is in another state."""
         self._store.save(job)
         self.progressed(job)
+        if job.ended:
+            self._on_end(job)
 
     def progressed(self, job: Job) -> None:
         """A job is a step further in its state."""

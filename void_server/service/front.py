@@ -21,6 +21,7 @@ from .guard import Guard
 from .jobs import Job
 from .journal import BadJournal
 from .messages import RefusedMessage
+from .metrics import Metrics
 from .receiving import BadUpload, Want
 from .runner import Runner
 from .socket import CannotServe, ClientSocket
@@ -44,22 +45,27 @@ class Front:
         limits: Limits,
         drain: float = 0.0,
         keys: Path | None = None,
+        metrics: str = "",
     ) -> None:
         """Bind the address (a port of `*` takes a free one) and take up the spool's jobs. Raises CannotServe.
 
         drain: seconds that a running job is given to end when the server is stopped; then it is left for the next.
         keys: folder of the server's keys and of those it allows; without one, the address must be loopback.
+        metrics: host and port at which Prometheus may ask, or empty.
         """
         self._context = zmq.Context()
         self._guard: Guard | None = None
         try:
+            self._metrics = Metrics()
+            if metrics:
+                self._metrics.serve(metrics)
             self._guard = Guard(self._context, keys) if keys else None
             self._clients = ClientSocket(self._context, bind, self._guard)
             self._store = JobStore(spool, keeping)
         except (BadJournal, BadInput, CannotServe) as error:
             self._close(linger=0)
             raise CannotServe(str(error)) from error
-        self._announcer = Announcer(self._clients, self._store)
+        self._announcer = Announcer(self._clients, self._store, self._metrics.ended)
         self._runner = Runner(self._context, worker_arguments, limits, self._store, self._announcer)
         self._drain = drain
         self._stops = 0
@@ -123,6 +129,7 @@ class Front:
             self._announcer.changed(job)
         if not self._stops:
             self._runner.tick()
+        self._metrics.look(self._store, self._runner)
 
     # To and from clients
 
@@ -139,6 +146,7 @@ class Front:
             self._dispatch(client, user, message, payload)
         except RefusedMessage as error:
             log.warning("refused a message: %s: %s", error.code, error)
+            self._metrics.refused.labels(error.code).inc()
             self._clients.send(client, "refused", code=error.code, message=str(error), job=job_id)
         except Exception as error:
             log.exception("a message could not be handled")
@@ -219,6 +227,7 @@ class Front:
             self._upload_fails(job, error)
         else:
             job.unused, job.message = 0.0, ""
+            self._metrics.received.inc(len(payload))
             if job.upload.done:
                 job.move("queued")
                 self._announcer.changed(job)
@@ -258,6 +267,7 @@ class Front:
             file.seek(message.offset)
             payload = file.read(message.length)
         self._clients.send(client, "chunk", payload, job=job.id, frame=message.frame, offset=message.offset)
+        self._metrics.sent.inc(len(payload))
         job.unused = 0.0
         if message.offset + len(payload) >= result.size:
             job.served.add(message.frame)

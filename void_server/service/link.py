@@ -50,6 +50,7 @@ class WorkerLink:
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Pipe | None = None
+        self.starts = 0
         self._address = f"inproc://worker-{id(self)}"
         self.inbox = context.socket(zmq.PULL)
         self.inbox.bind(self._address)
@@ -61,6 +62,7 @@ class WorkerLink:
 
     def start(self) -> None:
         """Start a worker; `ready` or `fatal` follows in the inbox, and `died` {status} whenever it ends."""
+        self.starts += 1
         self._process = subprocess.Popen(
             [sys.executable, "-m", "void_server.service.worker", *self._arguments],
             stdin=subprocess.PIPE,

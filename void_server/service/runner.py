@@ -62,6 +62,11 @@ class Runner:
         return self._link.pid
 
     @property
+    def starts(self) -> int:
+        """How many workers there have been."""
+        return self._link.starts
+
+    @property
     def busy(self) -> bool:
         """Whether a job runs."""
         return self._job is not None

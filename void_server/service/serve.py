@@ -35,18 +35,21 @@ def serve_until_stopped(
     *,
     drain: float,
     keys: Path | None,
+    metrics: str,
     until_eof: bool,
     as_json: bool,
 ) -> None:
     """Serve until SIGTERM, Ctrl-C, or (if asked for) the end of stdin.
 
-    Says in one line on stdout when the weights are loaded. `drain`, `keys`: see Front. Raises BadInput.
+    Says in one line on stdout when the weights are loaded. `drain`, `keys`, `metrics`: see Front. Raises BadInput.
     """
     log_to_stderr(log_level)
     passing = bind.endswith(":*")
     folder = _folder(spool, passing=passing)
     try:
-        front = Front(bind, folder, [log_level, options.to_json(), masks.to_json()], keeping, limits, drain, keys)
+        front = Front(
+            bind, folder, [log_level, options.to_json(), masks.to_json()], keeping, limits, drain, keys, metrics
+        )
 
         def on_ready(seconds: float) -> None:
             facts = front.describe()

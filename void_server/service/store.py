@@ -52,6 +52,16 @@ class JobStore:
     def __iter__(self) -> Iterator[Job]:
         return iter(self._jobs.values())
 
+    @property
+    def room(self) -> int:
+        """Bytes that all jobs need."""
+        return sum(job.room for job in self)
+
+    @property
+    def cap(self) -> int:
+        """Bytes that they may need."""
+        return self._keeping.cap
+
     def find(self, job_id: str, user: str = "") -> Job:
         """The job of this id; where a user is named, only if it is theirs. Raises RefusedMessage."""
         job = self._jobs.get(job_id)
@@ -169,7 +179,7 @@ class JobStore:
 
     def _make_room(self, needed: int) -> None:
         """Keep the spool within its cap, if need be without what has been fetched. Raises RefusedMessage."""
-        held = sum(job.room for job in self)
+        held = self.room
         for job in list(self):
             if held + needed <= self._keeping.cap:
                 return
