@@ -17,9 +17,11 @@ from void_server.model import OutOfMemory
 class Dimmer:
     """Returns the clip at half its level.
 
+    Where the environment's VOID_TEST_LOADS names a file with a number, it dies so many times while it loads.
+
     Prompt `slow`: 200 steps of 50 ms first. `until FILE`: steps until there is one. `crash`: the process dies; `crash
     once FILE`: if there is no such file yet. `defect`: an exception that nobody expects. `memory`: there is too
-    little.
+    little. `hog`: takes two gibibytes, and has no end.
     """
 
     name = "dimmer"
@@ -27,6 +29,10 @@ class Dimmer:
 
     def __init__(self, weights: Path | None) -> None:
         self.weights = weights
+        deaths = Path(os.environ.get("VOID_TEST_LOADS", "/nonexistent"))
+        if deaths.exists() and (left := int(deaths.read_text())) > 0:
+            deaths.write_text(str(left - 1))
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         if request.prompt == "crash":
@@ -34,6 +40,10 @@ class Dimmer:
         if request.prompt.startswith("crash once ") and not (file := Path(request.prompt[11:])).exists():
             file.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if request.prompt == "hog":
+            held = np.ones(2 << 27, np.float64)
+            while held.size:
+                time.sleep(0.05)
         if request.prompt == "defect":
             raise ZeroDivisionError("on purpose")
         if request.prompt == "memory":

@@ -317,9 +317,10 @@ def test_a_server_that_falls_silent_is_told_and_the_job_named(
     address = json.loads(server.stdout.readline())["address"]
     worker = json.loads(void("status", "--server", address, "--json").stdout)["worker_pid"]
     threading.Timer(2.0, lambda: os.kill(server.pid, signal.SIGKILL)).start()
-    done = void("run", *flat({**arguments, "--server": address}), "--prompt", "slow")
+    done = void("run", *flat({**arguments, "--server": address}), "--prompt", "slow", "--patience", 12)
     assert done.returncode == 1
-    assert "has said nothing for 10 s" in done.stderr
+    assert "has said nothing for 10 s; waiting for it to come back" in done.stderr
+    assert "has said nothing for 12 s. It keeps the job" in done.stderr
     assert "void attach" in done.stderr
     server.wait()
     deadline = time.monotonic() + 15

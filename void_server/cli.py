@@ -13,11 +13,12 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence
 
-from . import jobs_cli, weights_cli
+from . import jobs_cli, keys_cli, weights_cli
 from .cli_options import (
     Affected,
     AsJson,
     Ask,
+    Batch,
     Colourspace,
     Frames,
     Grow,
@@ -27,6 +28,7 @@ from .cli_options import (
     Overlay,
     Overwrite,
     OwnWeights,
+    Patience,
     Plates,
     Quadmask,
     Roto,
@@ -39,6 +41,7 @@ from .cli_options import (
 )
 from .engine_options import DEFAULT_ANSWERS, Attention, EngineOptions, MaskOptions, Plan, ReasonerName
 from .service.logs import LogLevel
+from .service.watch import most_memory
 
 app = typer.Typer(
     name="void",
@@ -52,6 +55,7 @@ app = typer.Typer(
 )
 app.add_typer(weights_cli.app, name="weights")
 app.add_typer(jobs_cli.app)
+app.add_typer(keys_cli.app, name="keys")
 
 DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
 
@@ -73,15 +77,39 @@ def root(
 
 @app.command()
 def serve(
-    bind: Annotated[str, typer.Option(help="Loopback address to listen on; port * takes a free one.")] = (
+    bind: Annotated[str, typer.Option(help="Address to listen on; loopback unless there are --keys.")] = (
         protocol.DEFAULT_ADDRESS
     ),
     weights: Annotated[
         Path | None, typer.Option(help="Folder with void_pass1.safetensors, void_pass2.safetensors and the base model.")
     ] = None,
     spool: Annotated[
-        Path, typer.Option(help="Folder for frames on their way; a shot needs the room of its plate three times.")
+        Path,
+        typer.Option(
+            help="Folder for jobs and their frames, on a local disk; a shot needs the room of its plate three times."
+        ),
     ] = DEFAULT_SPOOL,
+    spool_cap: Annotated[
+        float, typer.Option(help="GiB that the jobs in the spool may need; more are refused.")
+    ] = 500.0,
+    keep: Annotated[
+        float,
+        typer.Option(
+            help="Hours for which a job stays that nobody asks for: its results have been fetched, it failed, it was "
+            "cancelled, or its frames never came."
+        ),
+    ] = 24.0,
+    drain: Annotated[
+        float,
+        typer.Option(help="Seconds that a running job is given to end at SIGTERM; the next start goes on with it."),
+    ] = 0.0,
+    memory: Annotated[
+        float,
+        typer.Option(help="GiB of its own that a worker may hold, mapped weights and GPU apart; 0 is any (Linux)."),
+    ] = most_memory(),
+    frame_limit: Annotated[
+        float, typer.Option(help="Seconds that a worker may take for one frame while it reads or writes; 0 is any.")
+    ] = 1800.0,
     engine: Annotated[str, typer.Option(help="What removes objects: void, or your own as module:factory.")] = "void",
     plan: Annotated[Plan, typer.Option(help="How the model is held; see `void weights plan`.")] = "auto",
     compile_blocks: Annotated[
@@ -108,12 +136,19 @@ def serve(
     reasoner_model: Annotated[str, typer.Option(help="The reasoner's model, as its endpoint lists it.")] = "",
     reasoner_endpoint: Annotated[str, typer.Option(help="Its address: http://127.0.0.1:11434/v1, or a proxy.")] = "",
     answers: Annotated[Path, typer.Option(help="Folder in which the reasoner's answers are kept.")] = DEFAULT_ANSWERS,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the server's keys and of those it allows: it talks to them alone."),
+    ] = None,
+    metrics: Annotated[str, typer.Option(help="HOST:PORT at which Prometheus may ask; empty is nowhere.")] = "",
     log_level: Annotated[LogLevel, typer.Option(help="What goes to stderr.")] = "info",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep the weights loaded and serve jobs until stopped. Says when it is ready."""
     from .service.serve import serve_until_stopped
+    from .service.store import Keeping
+    from .service.watch import Limits
 
     with reported():
         options = EngineOptions(
@@ -127,7 +162,22 @@ def serve(
             raft=raft,
         )
         masks = MaskOptions(sam2, reasoner, reasoner_model, reasoner_endpoint, answers)
-        serve_until_stopped(bind, options, masks, spool, log_level, until_eof=until_eof, as_json=as_json)
+        keeping = Keeping(keep=keep * 3600, cap=int(spool_cap * 2**30))
+        limits = Limits(memory=int(memory * 2**30), decoding=frame_limit)
+        serve_until_stopped(
+            bind,
+            options,
+            masks,
+            spool,
+            keeping,
+            limits,
+            log_level,
+            drain=drain,
+            keys=keys,
+            metrics=metrics,
+            until_eof=until_eof,
+            as_json=as_json,
+        )
 
 
 @app.command()
@@ -149,6 +199,8 @@ def run(
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
+    batch: Batch = False,
+    patience: Patience = protocol.PATIENCE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -157,9 +209,10 @@ def run(
 
     with reported(as_json):
         masking = Masking(roto, roto_keys, affected, quadmask, hints, ask, grow)
-        job = make_job(plate, masking, frames, prompt=prompt, settings=read_toml(settings) if settings else {})
+        given = read_toml(settings) if settings else {}
+        job = make_job(plate, masking, frames, prompt=prompt, settings=given, batch=batch)
         job = _in_its_space(job, colourspace, ocio)
-        _deliver(job, out, server, serve, weights, overwrite, as_json)
+        _deliver(job, out, server, serve, weights, patience, overwrite, as_json)
 
 
 @app.command("quadmask")
@@ -181,6 +234,8 @@ def build_quadmask(
     server: Server = protocol.DEFAULT_ADDRESS,
     serve: Serve = False,
     weights: OwnWeights = None,
+    batch: Batch = False,
+    patience: Patience = protocol.PATIENCE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -193,11 +248,11 @@ def build_quadmask(
     with reported(as_json):
         masking = Masking(roto, roto_keys, affected, quadmask, hints, ask, grow)
         given = read_toml(settings) if settings else {}
-        job = make_job(plate, masking, frames, settings=given, result="quadmask")
+        job = make_job(plate, masking, frames, settings=given, result="quadmask", batch=batch)
         if overlay and overlay.suffix not in (".png", ".mp4"):
             raise BadInput(f"the overlay {overlay} is neither .png (a sheet) nor .mp4 (a film): name it so")
         job = _in_its_space(job, colourspace, ocio)
-        _deliver(job, out, server, serve, weights, overwrite, as_json)
+        _deliver(job, out, server, serve, weights, patience, overwrite, as_json)
         if overlay:
             from .overlay import write_overlay
             from .plates.working_space import WorkingSpace
@@ -214,7 +269,14 @@ def _in_its_space(job: Job, name: str | None, config: str | None) -> Job:
 
 
 def _deliver(
-    job: Job, out: str, server: str, serve: bool, weights: Path | None, overwrite: bool, as_json: bool
+    job: Job,
+    out: str,
+    server: str,
+    serve: bool,
+    weights: Path | None,
+    patience: float,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """A job through a server and onto disk."""
     from .display import Display
@@ -225,7 +287,7 @@ def _deliver(
     delivery.refuse_inputs(job.inputs, job.frames)
     display = Display()
     with server_for(server, serve, weights, display) as address, Client(address) as client:
-        finished = run_shot(client, job, delivery, display)
+        finished = run_shot(client, job, delivery, display, patience)
     jobs_cli.print_finished(finished, out, as_json)
 
 

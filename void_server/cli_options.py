@@ -56,6 +56,11 @@ Colourspace = Annotated[
     ),
 ]
 Ocio = Annotated[str | None, typer.Option(help="The OCIO config: a file, or ocio://NAME for one built into OCIO.")]
+Batch = Annotated[bool, typer.Option("--batch", help="Nobody waits for it: those that somebody waits for go first.")]
+Patience = Annotated[
+    float,
+    typer.Option(min=1.0, max=7200.0, help="Seconds to wait for a server that has gone silent: it may be restarted."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow frames of an earlier result to be replaced.")]
 
 

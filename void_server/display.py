@@ -44,8 +44,10 @@ class Display:
             disable=not self._live,
         )
         self._stage = ""
-        self._said = 0
+        self._notices = 0
         self._shown: tuple[str, int] | None = None
+        self._message = ""
+        self._silent = False
         self._task = self._progress.add_task("", total=1, left="")
 
     def __enter__(self) -> Display:
@@ -59,13 +61,17 @@ class Display:
 
     def show(self, state: dict[str, Any]) -> None:
         """Take a `state` message; its notices are said as they come."""
-        for notice in state["notices"][self._said :]:
+        for notice in state["notices"][self._notices :]:
             self.say(f"note: {notice}")
-        self._said = len(state["notices"])
+        self._notices = len(state["notices"])
         stage = state["state"]
+        if state["message"] and stage in STAGES and state["message"] != self._message:
+            self._message = state["message"]
+            self.say(self._message)
         if stage not in STAGES or self._shown == (stage, state["step"]):
             return
         self._shown = (stage, state["step"])
+        self._silent = False
         if stage != self._stage:
             self._stage = stage
             if self._live:
@@ -78,6 +84,13 @@ class Display:
             print(
                 f"void: {STAGES[stage]} {state['step']}/{state['steps']} {left}".rstrip(), file=sys.stderr, flush=True
             )
+
+    def show_silence(self, seconds: float) -> None:
+        """Tell once of a server that has said nothing for so long."""
+        if not self._silent:
+            self._silent = True
+            self._shown = None
+            self.say(f"the server has said nothing for {seconds:.0f} s; waiting for it to come back")
 
     def say(self, text: str) -> None:
         """A sentence beside the progress."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -34,7 +35,8 @@ class RemovalRequest:
 
     clip: float32 [T, H, W, 3] in 0..1, display-referred. quadmask: uint8 [T, H, W] of 0, 63, 127, 255.
     frames, windows, curve: which frames of the plate these are, from which window (in plate pixels) each was
-    cut, and by which curve it was encoded.
+    cut, and by which curve it was encoded. checkpoint: a folder of this shot alone, there or not, in which the engine
+    may keep what it needs to go on after a restart.
     """
 
     clip: npt.NDArray[np.float32]
@@ -45,6 +47,7 @@ class RemovalRequest:
     frames: tuple[int, ...]
     windows: tuple[Window, ...]
     curve: ModelCurve
+    checkpoint: Path | None = None
 
 
 class Engine(Protocol):

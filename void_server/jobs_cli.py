@@ -11,7 +11,7 @@ from void_client.client import Client
 from void_client.delivery import Delivery
 from void_client.sequences import FileSequence, FrameRange
 
-from .cli_options import AsJson, Out, Overwrite, Server, reported
+from .cli_options import AsJson, Out, Overwrite, Patience, Server, reported
 
 if TYPE_CHECKING:
     from .run import Finished
@@ -24,6 +24,7 @@ def attach(
     job: Annotated[str, typer.Argument(help="The job's id, as `void run` and `void jobs` show it.")],
     out: Out,
     server: Server = protocol.DEFAULT_ADDRESS,
+    patience: Patience = protocol.PATIENCE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -35,7 +36,7 @@ def attach(
         held = held_job(client, job)
         facts = {name: held[name] for name in ("first", "last", "result")}
         delivery = Delivery(FileSequence.parse(out), FrameRange(held["first"], held["last"]), overwrite=overwrite)
-        print_finished(take(client, job, delivery, Display(), facts), out, as_json)
+        print_finished(take(client, job, delivery, Display(), facts, patience=patience), out, as_json)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from void_client import __version__
+from void_client import __version__, protocol
 from void_client.client import Client, Job, Message
 from void_client.delivery import Delivery
 from void_client.errors import BadInput, JobCancelled, JobFailed, Refused, ServerUnreachable
@@ -80,6 +80,7 @@ def make_job(
     prompt: str = "",
     settings: dict[str, Any] | None = None,
     result: str = "plate",
+    batch: bool = False,
 ) -> Job:
     """A job from what the command line gives. Raises BadInput where its options contradict each other."""
     masking.check()
@@ -99,6 +100,7 @@ def make_job(
         result=result,
         hints=read_hints_file(masking.hints) if masking.hints else "",
         roto_keys=masking.keys(),
+        priority="batch" if batch else "interactive",
     )
 
 
@@ -116,7 +118,9 @@ def server_for(address: str, serve: bool, weights: Path | None, display: Display
     yield address
 
 
-def run_shot(client: Client, job: Job, delivery: Delivery, display: Display) -> Finished:
+def run_shot(
+    client: Client, job: Job, delivery: Delivery, display: Display, patience: float = protocol.PATIENCE
+) -> Finished:
     """Submit a job, stay with it, write its frames and the manifest. Ctrl-C cancels the job.
 
     Raises the errors of void_client.
@@ -133,7 +137,7 @@ def run_shot(client: Client, job: Job, delivery: Delivery, display: Display) -> 
         "settings": job.settings,
         "colourspace": job.colour,
     }
-    return take(client, job_id, delivery, display, facts, inputs=job.inputs)
+    return take(client, job_id, delivery, display, facts, inputs=job.inputs, patience=patience)
 
 
 def take(
@@ -144,8 +148,9 @@ def take(
     facts: dict[str, Any],
     *,
     inputs: dict[str, FileSequence] | None = None,
+    patience: float = protocol.PATIENCE,
 ) -> Finished:
-    """Follow a job to its end and write what it yields; the server then forgets it."""
+    """Follow a job to its end and write what it yields; the server then forgets it. `patience`: see follow."""
     with _interrupts() as interrupted, display:
         try:
             state = follow(
@@ -153,8 +158,10 @@ def take(
                 job_id,
                 on_frame=delivery.write,
                 on_state=display.show,
+                on_silence=display.show_silence,
                 cancelled=interrupted.is_set,
                 inputs=inputs,
+                patience=patience,
             )
         except (JobFailed, JobCancelled):
             client.release(job_id)
@@ -165,7 +172,7 @@ def take(
             **facts,
             "job": job_id,
             "void": __version__,
-            "engine": client.status()["engine"],
+            "engine": state["engine"],
             "notices": state["notices"],
         }
     )

@@ -49,6 +49,6 @@ def own_server(
         yield json.loads(line)["address"]
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(20)
         if stderr:
             stderr.close()

@@ -14,6 +14,7 @@ At plate resolution a few frames are in memory at a time, however long the shot 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -45,13 +46,14 @@ def remove_object(
     prompt: str = "",
     hints: str = "",
     tools: MaskTools = NO_TOOLS,
+    checkpoint: Path | None = None,
 ) -> Iterator[Frame]:
     """The plate's frames without the object, in order, each with the layers that `finish` names.
 
     All is in the plate's own space; the model alone sees Rec.709. Where void.matte is 0, every bit of every channel is
-    the plate's. An empty prompt becomes the scene that the hints (a hints file's text, or an answer) describe. Nothing
-    is yielded before every frame has been read and checked. Raises BadPlate, BadMask, BadHints, CannotReason and what
-    `progress` raises.
+    the plate's. An empty prompt becomes the scene that the hints (a hints file's text, or an answer) describe.
+    checkpoint: a folder in which the engine keeps what a restart goes on from. Nothing is yielded before every frame
+    has been read and checked. Raises BadPlate, BadMask, BadHints, CannotReason and what `progress` raises.
     """
     window = common_window(plate, mattes.given())
     refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
@@ -74,6 +76,7 @@ def remove_object(
                 frames=plate.frames,
                 windows=crop.windows,
                 curve=curve,
+                checkpoint=checkpoint / f"part{index + 1}" if checkpoint else None,
             )
         )
     made = Made(parts, clips, curve, plate.space, survey.behind(), survey.grain())

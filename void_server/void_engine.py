@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from void_server.checkpoints import Checkpoints
 from void_server.engine import RemovalRequest
 from void_server.engine_options import CannotLoad, EngineOptions
-from void_server.model import VoidModel, WeightsFolder
+from void_server.model import Checkpoint, OutOfMemory, VoidModel, WeightsFolder
 from void_server.model.clip import padded_length
 from void_server.model.flow import DISFlow, FlowEstimator
+from void_server.model.plan import PlanName
 from void_server.model.raft import RaftFlow
 from void_server.model.retime import fill_between, key_frames
 from void_server.model.settings import latent_frames
@@ -20,14 +25,26 @@ from void_server.model.speed import Speed, SpeedUnavailable
 from void_server.model.warped_noise import warp_clip
 from void_server.model.weights import WeightsCard
 
+log = logging.getLogger("void.engine")
+
 
 class VoidEngine:
     """Both passes of VOID on weights that stay loaded."""
 
-    def __init__(self, model: VoidModel, name: str, notice: str, flow: FlowEstimator) -> None:
-        self.name = name
-        self.notice = notice
-        self._model = model
+    def __init__(
+        self,
+        load: Callable[[PlanName | None], VoidModel],
+        plan: PlanName | None,
+        folder: WeightsFolder,
+        flow: FlowEstimator,
+    ) -> None:
+        """load: loads the folder's model, held by a plan; None for what fits. What it raises is raised here."""
+        card = folder.card or WeightsCard(name=folder.pass1.parent.name)
+        self.name = card.name
+        self.notice = card.notice
+        self._load = load
+        self._model: VoidModel | None = load(plan)
+        self._files = _files(folder)
         self._flow = flow
 
     @classmethod
@@ -46,21 +63,49 @@ class VoidEngine:
                 fuse_qkv=options.fuse_qkv,
                 attention=options.attention,
             )
-            model = VoidModel.load(
-                folder.base,
-                folder.pass1,
-                folder.pass2,
+            load = functools.partial(
+                _load_model,
+                folder,
                 device=device,
                 dtype=torch.bfloat16 if cuda else torch.float32,
-                plan=None if options.plan == "auto" else options.plan,
                 speed=speed,
             )
+            return cls(load, None if options.plan == "auto" else options.plan, folder, flow)
         except (ValueError, SpeedUnavailable) as error:
             raise CannotLoad(str(error)) from error
-        card = folder.card or WeightsCard(name=options.weights.name)
-        return cls(model, card.name, card.notice, flow)
+
+    @property
+    def _loaded(self) -> VoidModel:
+        """The model; loaded again where that has failed before."""
+        if self._model is None:
+            self._model = self._load("swap")
+        return self._model
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
+        """Both passes; where memory runs out, once more with one transformer on the card at a time.
+
+        That takes longer and changes no bit. The plan in 8 bits would change the picture, so it is the operator's to
+        choose. Raises OutOfMemory, BadClip, and what the request's progress raises.
+        """
+        try:
+            return self._remove(request)
+        except OutOfMemory as error:
+            speed = self._loaded.speed
+            if self._loaded.how != "resident" or speed.compile or speed.fuse_qkv:  # which go with no other plan
+                raise
+            cause = str(error)
+        # Not within `except`: the error's traceback holds the pass.
+        log.warning("%s; going on with plan swap", cause)
+        self._model = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        request.progress.notice(
+            "memory ran out with both transformers on the card; from now on one is there at a time (--plan swap): "
+            "slower, and the same picture"
+        )
+        return self._remove(request)
+
+    def _remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """Both passes on the frames that the model is to see; the others from their neighbours."""
         every = request.settings.every
         if every == 1:
@@ -70,8 +115,11 @@ class VoidEngine:
         return fill_between(seen, keys, self._flow)
 
     def _passes(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
-        """Pass 1, then noise warped along its motion, then pass 2."""
-        first = self._run(1, request)
+        """Pass 1, then noise warped along its motion, then pass 2; what was done before a restart is not done again."""
+        checkpoints = Checkpoints.of(request, self._identity())
+        if request.settings.passes == 2 and checkpoints.load(2):
+            return self._run(2, request, checkpoints)  # it needs nothing more of pass 1
+        first = self._run(1, request, checkpoints)
         if request.settings.passes == 1:
             return first
         request.progress.step("warping", 0, 1)
@@ -87,18 +135,45 @@ class VoidEngine:
             degradation=request.settings.noise_degradation,
         )
         request.progress.step("warping", 1, 1)
-        return self._run(2, request, noise)
+        return self._run(2, request, checkpoints, noise)
 
-    def _run(self, number: int, request: RemovalRequest, noise: torch.Tensor | None = None) -> npt.NDArray[np.float32]:
+    def _run(
+        self, number: int, request: RemovalRequest, checkpoints: Checkpoints, noise: torch.Tensor | None = None
+    ) -> npt.NDArray[np.float32]:
         settings = request.settings.for_pass(number)
         stage = f"pass{number}"
-        request.progress.step(stage, 0, settings.steps)
-        return self._model.run_pass(
+        resume = checkpoints.load(number)
+        request.progress.step(stage, resume.step if resume else 0, settings.steps)
+
+        def on_step(i: int, latents: torch.Tensor) -> None:
+            checkpoints.save(number, settings.steps, Checkpoint(i + 1, latents))
+            request.progress.step(stage, i + 1, settings.steps)
+
+        return self._loaded.run_pass(
             number,
             request.clip,
             request.quadmask,
             request.prompt,
             settings,
             noise=noise,
-            on_step=lambda i, _: request.progress.step(stage, i + 1, settings.steps),
+            on_step=on_step,
+            resume=resume,
         )
+
+    def _identity(self) -> str:
+        """All that a result depends on besides the request; of the plans, fp8 alone changes anything."""
+        model = self._loaded
+        flow = type(self._flow).__name__
+        return repr((self._files, torch.__version__, model.how == "fp8", model.device, model.speed, flow))
+
+
+def _load_model(
+    folder: WeightsFolder, plan: PlanName | None, *, device: str, dtype: torch.dtype, speed: Speed
+) -> VoidModel:
+    return VoidModel.load(folder.base, folder.pass1, folder.pass2, device=device, dtype=dtype, plan=plan, speed=speed)
+
+
+def _files(folder: WeightsFolder) -> list[tuple[str, int, int]]:
+    """The weights of both passes by name, size and time: enough to tell others in their place."""
+    files = [(path.name, path.stat()) for path in (folder.pass1, folder.pass2)]
+    return [(name, found.st_size, found.st_mtime_ns) for name, found in files]

@@ -15,7 +15,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,18 +129,21 @@ def carry_out(
     address: str,
     *,
     on_state: Callable[[str, Message], None] = lambda view, state: None,
+    on_silence: Callable[[float], None] = lambda seconds: None,
     cancelled: Callable[[], bool] = lambda: False,
+    priority: str = "interactive",
 ) -> None:
     """Send a bake, or take it up, and stay until its result is whole.
 
-    `on_state(view, state)` hears of every change; `cancelled` is asked several times a second. A bake that failed or
-    was cancelled is removed from disk; one whose server is lost stays and can be carried out again. Several may
-    carry out one bake at a time. Raises the errors of void_client.
+    `on_state(view, state)` hears of every change, `on_silence(seconds)` of a server that says nothing, as while it is
+    restarted; `cancelled` is asked several times a second. `priority`: see Job. A bake that failed or was cancelled is
+    removed from disk; one whose server is lost stays and can be carried out again. Several may carry out one bake at
+    a time. Raises the errors of void_client.
     """
     try:
         for view in bake.ids:
             if not bake.whole(view):
-                _carry_out_view(bake, view, address, on_state, cancelled)
+                _carry_out_view(bake, view, address, on_state, on_silence, cancelled, priority)
     except (JobFailed, JobCancelled):
         bake.discard()
         raise
@@ -156,9 +159,11 @@ def _carry_out_view(
     view: str,
     address: str,
     on_state: Callable[[str, Message], None],
+    on_silence: Callable[[float], None],
     cancelled: Callable[[], bool],
+    priority: str,
 ) -> None:
-    job, job_id = bake.job(view), bake.ids[view]
+    job, job_id = replace(bake.job(view), priority=priority), bake.ids[view]
     delivery = Delivery(bake.output(view), bake.frames, overwrite=True)
     with Client(address) as client:
         client.submit(job, job_id)
@@ -169,10 +174,11 @@ def _carry_out_view(
                 inputs=job.inputs,
                 on_frame=delivery.write,
                 on_state=lambda message: on_state(view, message),
+                on_silence=on_silence,
                 cancelled=cancelled,
             )
             delivery.keep_hints(state["hints"])
-            delivery.finish(_manifest(bake, view, client.status()["engine"], state["notices"]))
+            delivery.finish(_manifest(bake, view, state["engine"], state["notices"]))
         except (JobFailed, JobCancelled):
             client.release(job_id)
             raise

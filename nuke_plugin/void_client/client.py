@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import socket
 import time
 import uuid
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 
 import zmq
 
-from . import __version__, protocol
+from . import __version__, keys, protocol
 from .colour import Colour, linear_rec709
 from .errors import (
     BadInput,
@@ -31,7 +33,7 @@ class Job:
 
     `result` is one of protocol.RESULTS. A job for the quadmask needs no prompt. `hints` is a hints file's text. The
     roto may be painted on some frames only: those that exist, or of them those in `roto_keys`. `colour` is the plate's
-    working space.
+    working space. `priority` is one of protocol.PRIORITIES: whether somebody waits for it.
     """
 
     frames: FrameRange
@@ -43,6 +45,7 @@ class Job:
     hints: str = ""
     roto_keys: tuple[int, ...] | None = None
     colour: Colour = field(default_factory=linear_rec709)
+    priority: str = "interactive"
 
     def spec(self) -> Message:
         """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large."""
@@ -87,7 +90,7 @@ class Client:
     """
 
     def __init__(self, address: str = protocol.DEFAULT_ADDRESS, *, timeout: float = 5.0) -> None:
-        """Connect and shake hands. `timeout` in seconds.
+        """Connect and shake hands. `timeout` in seconds. Where VOID_SERVER_KEY names the server's public key, by CURVE.
 
         Raises ServerUnreachable, ProtocolMismatch, BadInput for an address that is none.
         """
@@ -99,11 +102,21 @@ class Client:
         self._socket.setsockopt(zmq.ROUTING_ID, b"void-" + uuid.uuid4().bytes)
         self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * protocol.CHUNK)
         try:
+            self._use_keys()
             self._connect()
             self.request("hello", ("welcome",), client=f"void_client {__version__}")
         except BaseException:
             self.close()
             raise
+
+    def _use_keys(self) -> None:
+        """Speak to the owner of the server's key alone, and show ours. Raises BadInput."""
+        server = os.environ.get(keys.SERVER_VARIABLE, "").strip()
+        if server:
+            pair = keys.read_pair(keys.folder_or_default())
+            self._socket.setsockopt(zmq.CURVE_SERVERKEY, keys.check_public(server))
+            self._socket.setsockopt(zmq.CURVE_PUBLICKEY, pair.public)
+            self._socket.setsockopt(zmq.CURVE_SECRETKEY, pair.secret)
 
     def _connect(self) -> None:
         try:
@@ -153,16 +166,19 @@ class Client:
             if received is None:
                 break
             message = received[0]
-            if message["type"] == "refused":
+            if message["type"] == "refused" and message["job"] in ("", fields.get("job", "")):
                 raise Refused(message["code"], message["message"])
             if message["type"] in answers:
                 return message
         raise ServerUnreachable(self.address, self.timeout, _why_silent(self.address))
 
     def submit(self, job: Job, job_id: str | None = None) -> str:
-        """Submit a job and return its id; `follow` then sends its frames. Raises BadInput, Refused."""
+        """Submit a job and return its id; `follow` then sends its frames. Raises BadInput, Refused.
+
+        With the id of a job that the server has, it stays that job: what came before a restart is not sent again.
+        """
         job_id = job_id or uuid.uuid4().hex
-        self.request("submit", ("accepted",), job=job_id, spec=job.spec())
+        self.request("submit", ("accepted",), job=job_id, spec=job.spec(), user=_user(), priority=job.priority)
         return job_id
 
     def cancel(self, job_id: str) -> Message:
@@ -179,12 +195,25 @@ class Client:
         return self.request("status", ("status",))
 
     def release(self, job_id: str) -> None:
-        """Tell the server that everything has been taken and its files may go; another client may have been faster."""
+        """Tell the server that everything has been taken and its files may go.
+
+        Another client may have been faster; a server that is silent just now removes them after its own time.
+        """
         try:
             self.request("release", ("released",), job=job_id)
         except Refused as error:
             if error.code != "unknown_job":
                 raise
+        except ServerUnreachable:
+            pass
+
+
+def _user() -> str:
+    """Who is logged in, for the server's turns; nobody where the system has no name for them."""
+    try:
+        return getpass.getuser()[: protocol.MAX_USER]
+    except (KeyError, OSError, ImportError):  # by version and system
+        return ""
 
 
 def _why_silent(address: str) -> str:
@@ -192,7 +221,10 @@ def _why_silent(address: str) -> str:
     try:
         where = urlsplit(address)
         with socket.create_connection((where.hostname or "", where.port or 0), timeout=1.0):
-            return "something listens there, but it is busy, hung, or no VOID server"
+            return (
+                "something listens there, but it is busy, hung, no VOID server, or it wants keys that match "
+                f"({keys.SERVER_VARIABLE}, `void keys`)"
+            )
     except ConnectionRefusedError:
         return "nothing listens there"
     except socket.gaierror:

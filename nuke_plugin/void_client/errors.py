@@ -50,12 +50,12 @@ class Refused(VoidError):
 
 
 class ServerLost(VoidError):
-    """A server that had answered fell silent."""
+    """A server that had answered fell silent, and did not come back."""
 
     def __init__(self, address: str, job: str, seconds: float) -> None:
         super().__init__(
-            f"the server at {address} has said nothing for {seconds:g} s. If it is still running, the job goes on: "
-            f"`void attach {job} --out O` takes up its result"
+            f"the server at {address} has said nothing for {seconds:.0f} s. It keeps the job, also through a restart: "
+            f"`void attach {job} --out O` takes up its result once it answers again"
         )
 
 

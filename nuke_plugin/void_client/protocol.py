@@ -14,12 +14,17 @@ MAX_HEADER = 1 << 20
 MAX_FILE = 1 << 30
 MAX_FRAMES = 20_000
 MAX_HINTS = 256 << 10
+MAX_USER = 256
 ATTACH_EVERY = 1.0
 SILENCE = 10.0
+PATIENCE = 300.0
+LOST_AFTER = 2.0
 
 INPUTS = ("plate", "roto", "affected", "quadmask")
 # What a job can be asked for: the plates without the object, or the quadmask alone.
 RESULTS = ("plate", "quadmask")
+# In the order in which their jobs run.
+PRIORITIES = ("interactive", "batch")
 ENDED = ("done", "failed", "cancelled")
 # In the order a job goes through them.
 STAGES = ("receiving", "queued", "masking", "pass1", "warping", "pass2", "finishing")

@@ -28,7 +28,7 @@ from .versions import Versions, read_version
 class Baking:
     """What is to be baked: a node as it is, or an unfinished bake that is taken up.
 
-    `serve` is the command that starts a server; `may_start` whether it may be used without asking.
+    `serve` is the command that starts a server; `may_start` whether it may be used without asking. `priority`: see Job.
     """
 
     identity: str
@@ -38,12 +38,20 @@ class Baking:
     unfinished: Bake | None = None
     result: str = "plate"
     may_start: bool = False
+    priority: str = "interactive"
 
     def run(self) -> Path:
         """Bake, and return the folder of the result. Raises the errors of void_client."""
         self._need_server()
         bake = self.unfinished or self.talk.on_main(self._render)
-        carry_out(bake, self.address, on_state=self._on_state, cancelled=self.talk.cancelled)
+        carry_out(
+            bake,
+            self.address,
+            on_state=self._on_state,
+            on_silence=self._on_silence,
+            cancelled=self.talk.cancelled,
+            priority=self.priority,
+        )
         self.talk.on_main(lambda: self._show(bake))
         return bake.folder
 
@@ -99,6 +107,9 @@ class Baking:
 
     def _on_state(self, view: str, state: Message) -> None:
         self.talk.progress(stage_in_words(state), percent(state))
+
+    def _on_silence(self, seconds: float) -> None:
+        self.talk.progress(f"the server has said nothing for {seconds:.0f} s; waiting for it to come back", 0)
 
     def _show(self, bake: Bake) -> None:
         """Put the result into the comp, if its node is still there. On the main thread."""

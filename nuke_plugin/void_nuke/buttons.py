@@ -33,19 +33,19 @@ def _begin(node: nuke.Group, result: str) -> None:
     if running(ensure_identity(node)):
         raise BadInput(f"{node.name()} is being baked: wait for it, or press Cancel first")
     snapshot = take(node)
-    unfinished = _resumable(snapshot, result)
     address, command = server_of(node)
+    unfinished = _resumable(snapshot, result, address)
     set_status(node, f"looking for the server at {address}")
     begin(snapshot.identity, address, command, unfinished=unfinished, result=result)
 
 
-def _resumable(snapshot: Snapshot, result: str) -> Bake | None:
+def _resumable(snapshot: Snapshot, result: str, address: str) -> Bake | None:
     """The interrupted bake to go on with; one that was of something else is given up, if the artist agrees."""
     unfinished, reason = unfinished_like(snapshot, result)
     if unfinished and reason:
         name = unfinished.folder.name
         if nuke.ask(f"VOID: {name} is unfinished, and {reason} since. Give {name} up and bake as it is now?"):
-            unfinished.discard()
+            _give_up(unfinished, address)
             return None
     return unfinished
 
@@ -63,10 +63,14 @@ def cancel(node: nuke.Group) -> None:
         raise BadInput(f"nothing of {node.name()} is being baked")
     address, _ = server_of(node)
     for folder in folders:
-        bake = Bake.read(folder)
-        threading.Thread(target=_cancel_jobs, args=(address, list(bake.ids.values())), daemon=True).start()
-        bake.discard()
+        _give_up(Bake.read(folder), address)
     set_status(node, f"{', '.join(folder.name for folder in folders)} given up")
+
+
+def _give_up(bake: Bake, address: str) -> None:
+    """Remove an unfinished bake, here and from the server, which would keep its result for us."""
+    threading.Thread(target=_cancel_jobs, args=(address, list(bake.ids.values())), daemon=True).start()
+    bake.discard()
 
 
 def _cancel_jobs(address: str, jobs: list[str]) -> None:

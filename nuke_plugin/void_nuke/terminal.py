@@ -134,4 +134,5 @@ def _bake(node: nuke.Group, options: argparse.Namespace, terminal: Terminal) -> 
         unfinished,
         result,
         may_start=options.start_server,
+        priority="batch",
     ).run()

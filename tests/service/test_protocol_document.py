@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from void_client import protocol
 
-from void_server.service import jobs, messages
+from void_server.service import jobs, messages, store
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -53,7 +53,7 @@ def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
         },
         messages.JobSpec,
     )
-    job = jobs.Job("0" * 32, spec, spec.check(), tmp_path, jobs.Upload(spec, tmp_path), b"client")
+    job = jobs.Job("0" * 32, 1, "user", "batch", spec, spec.check(), tmp_path)
     assert table("## From server to client")["state"] == job.describe().keys()
     listed = re.search(r"list of `\{([^}]*)\}`", DOCUMENT)
     assert listed
@@ -72,6 +72,12 @@ def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
         ("Default address `tcp://127.0.0.1:5690`", protocol.DEFAULT_ADDRESS == "tcp://127.0.0.1:5690"),
         ("`attach` once a second", protocol.ATTACH_EVERY == 1.0),
         ("heard nothing for ten seconds", protocol.SILENCE == 10.0),
+        ("300 seconds of silence", protocol.PATIENCE == 300.0),
+        ("nothing has come for two seconds", protocol.LOST_AFTER == 2.0),
+        ("at most 256 characters", protocol.MAX_USER == 256),
+        ('`"interactive"` (somebody waits for it) or `"batch"`', protocol.PRIORITIES == ("interactive", "batch")),
+        ("down twice,", store.CRASHES == 2),
+        ("the whole server ten times", store.INTERRUPTIONS == 10),
     ],
 )
 def test_limits_are_those_of_the_document(words: str, value: bool) -> None:

@@ -273,7 +273,7 @@ def test_a_job_that_makes_no_sense_is_refused_by_name(
     spec = job(shot).spec() | change
     before = client.jobs()
     with pytest.raises(Refused, match=word):
-        client.request("submit", ("accepted",), job=uuid.uuid4().hex, spec=spec)
+        client.request("submit", ("accepted",), job=uuid.uuid4().hex, spec=spec, user="", priority="batch")
     assert client.jobs() == before
 
 

@@ -31,8 +31,8 @@ SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
 
 
 @pytest.fixture
-def killable() -> Iterator[Server]:
-    server = Server()
+def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("killable") / "spool")
     yield server
     server.stop()
 
@@ -119,10 +119,33 @@ def test_each_view_is_a_job_with_a_folder_of_its_own(server: str, tmp_path: Path
         assert json.loads((tmp_path / "v001" / view / "manifest.json").read_text())["view"] == view
 
 
-def test_a_bake_whose_server_is_killed_is_carried_out_by_the_next_one(
+def test_a_bake_goes_on_by_itself_when_its_server_is_killed_and_comes_back(
     killable: Server, tmp_path: Path, shot: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
+    monkeypatch.setattr("void_client.protocol.SILENCE", 1.5)
+    bake = new_bake(tmp_path / "v001", shot, prompt=f"until {tmp_path / 'go'}")
+    in_pass1, silent = threading.Event(), threading.Event()
+    thread = threading.Thread(
+        target=carry_out,
+        args=(bake, killable.address),
+        kwargs={"on_state": until_pass1(in_pass1), "on_silence": lambda seconds: silent.set()},
+    )
+    thread.start()
+    assert in_pass1.wait(60)
+    killable.kill()
+    assert silent.wait(60), "whoever waits is told"
+    killable.start()
+    (tmp_path / "go").touch()
+    thread.join(120)
+    manifest = json.loads((tmp_path / "v001" / "manifest.json").read_text())
+    assert (manifest["job"], manifest["engine"]) == (bake.ids["main"], "dimmer")
+    assert len(list((tmp_path / "v001").glob("plate.*.exr"))) == 6
+
+
+def test_a_bake_whose_server_stays_away_is_carried_out_by_the_next_one(
+    killable: Server, tmp_path: Path, shot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("void_client.protocol.PATIENCE", 4.0)
     bake = new_bake(tmp_path / "v001", shot, prompt=f"until {tmp_path / 'go'}")
     in_pass1 = threading.Event()
 

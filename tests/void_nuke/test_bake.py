@@ -19,8 +19,8 @@ from .conftest import Script, results, status, wait_for_pass1, wait_for_status
 
 
 @pytest.fixture
-def killable() -> Iterator[Server]:
-    server = Server()
+def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("killable") / "spool")
     yield server
     server.stop()
 
@@ -222,7 +222,7 @@ def test_two_nodes_bake_and_one_is_cancelled(script: Script, tmp_path: Path) -> 
 def test_killing_the_server_in_the_middle_leaves_nuke_alive_and_the_bake_resumable(
     script: Script, killable: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
+    monkeypatch.setattr("void_client.protocol.PATIENCE", 4.0)
     node = script(address=killable.address, prompt=f"until {tmp_path / 'go'}")
     stage.press(node, "bake")
     wait_for_pass1()
@@ -242,10 +242,25 @@ def test_killing_the_server_in_the_middle_leaves_nuke_alive_and_the_bake_resumab
     assert [path.name for path in results(tmp_path, node).iterdir()] == ["v001"]
 
 
+def test_a_bake_waits_for_a_server_that_is_restarted_and_says_so(
+    script: Script, killable: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("void_client.protocol.SILENCE", 1.5)
+    node = script(address=killable.address, prompt=f"until {tmp_path / 'go'}")
+    stage.press(node, "bake")
+    wait_for_pass1()
+    killable.kill()
+    stage.wait_until(lambda: any("waiting for it to come back" in bar.message for bar in stage.progress_tasks()))
+    killable.start()
+    (tmp_path / "go").touch()
+    wait_for_status(node, "v001: frames 1001-1006")
+    assert not stage.messages()
+
+
 def test_an_interrupted_bake_of_other_inputs_is_given_up_only_if_the_artist_agrees(
     script: Script, killable: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("void_client.protocol.SILENCE", 4.0)
+    monkeypatch.setattr("void_client.protocol.PATIENCE", 4.0)
     node = script(address=killable.address, prompt=f"until {tmp_path / 'go'}")
     stage.press(node, "bake")
     wait_for_pass1()

@@ -1,5 +1,6 @@
 """How far a pass has come, in memory and on disk."""
 
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ class Checkpoint:
         metadata = {"step": str(self.step), "fingerprint": fingerprint}
         try:
             save_file({"latents": self.latents.detach().cpu().contiguous()}, scratch, metadata)
+            with scratch.open("rb+") as file:
+                os.fsync(file.fileno())  # else a power cut may leave a whole name with half of the bytes
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)

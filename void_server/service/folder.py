@@ -1,8 +1,16 @@
-"""A job's folder: where its frames lie, coming and going. Names are made here; no path of a client's is ever opened."""
+"""A job's folder: where its frames lie, coming and going. Names are made here; no path of a client's is ever opened.
+
+A file under its name is whole: frames are written beside it, checked, brought to the disk and then renamed.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # of an OSError: a full disk, which is waited for
 
 
 def input_file(folder: Path, name: str, frame: int) -> Path:
@@ -10,6 +18,36 @@ def input_file(folder: Path, name: str, frame: int) -> Path:
     return folder / f"{name}.{frame}.exr"
 
 
+def part_file(folder: Path) -> Path:
+    """Where a job writes the frame that is on its way; one is at a time."""
+    return folder / "frame.part"
+
+
 def result_file(folder: Path, frame: int) -> Path:
     """Where a job keeps one finished frame."""
     return folder / f"result.{frame}.exr"
+
+
+def checkpoint_folder(folder: Path) -> Path:
+    """Where the engine keeps what a restart goes on from."""
+    return folder / "checkpoint"
+
+
+def keep_results_alone(folder: Path) -> None:
+    """Remove what a job that has ended needs no more: all but its results."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif not (path.name.startswith("result.") and path.suffix == ".exr"):
+            path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

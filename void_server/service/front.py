@@ -1,48 +1,76 @@
-"""The front: one socket for clients, the queue, the link to the worker. It computes nothing and imports no torch."""
+"""The front: one socket for clients, the jobs, the worker. It computes nothing and imports no torch."""
 
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import zmq
 from void_client import __version__
+from void_client.errors import BadInput
 
 from . import messages
-from .folder import result_file
-from .jobs import Job, Result
-from .link import Message as WorkerMessage
-from .link import WorkerLink
+from .announcer import Announcer
+from .folder import NO_ROOM, result_file
+from .guard import Guard
+from .jobs import Job
+from .journal import BadJournal
 from .messages import RefusedMessage
-from .receiving import BadUpload, Upload, Want
+from .metrics import Metrics
+from .receiving import BadUpload, Want
+from .runner import Runner
 from .socket import CannotServe, ClientSocket
+from .store import JobStore, Keeping
+from .watch import Limits
 
 log = logging.getLogger("void.front")
 
-ATTEMPTS = 2  # at a job whose worker goes down; more would let one bad frame stop everybody
+SUSPEND_WITHIN = 5.0  # seconds that a running job is given to reach its next step when the server ends
 
 
 class Front:
     """Serves one address until stopped. Everything runs in one thread, so a job's state needs no lock."""
 
-    def __init__(self, bind: str, spool: Path, worker_arguments: list[str]) -> None:
-        """Bind the address (a port of `*` takes a free one). Raises CannotServe."""
+    def __init__(
+        self,
+        bind: str,
+        spool: Path,
+        worker_arguments: list[str],
+        keeping: Keeping,
+        limits: Limits,
+        drain: float = 0.0,
+        keys: Path | None = None,
+        metrics: str = "",
+    ) -> None:
+        """Bind the address (a port of `*` takes a free one) and take up the spool's jobs. Raises CannotServe.
+
+        drain: seconds that a running job is given to end when the server is stopped; then it is left for the next.
+        keys: folder of the server's keys and of those it allows; without one, the address must be loopback.
+        metrics: host and port at which Prometheus may ask, or empty.
+        """
         self._context = zmq.Context()
-        self._clients = ClientSocket(self._context, bind)
-        self._spool = spool
-        self._link = WorkerLink(self._context, worker_arguments)
-        self._jobs: dict[str, Job] = {}
-        self._running: Job | None = None
-        self._engine = ""
-        self._notice = ""
-        self._ready = False
-        self._stopping = False
+        self._guard: Guard | None = None
+        try:
+            self._metrics = Metrics()
+            if metrics:
+                self._metrics.serve(metrics)
+            self._guard = Guard(self._context, keys) if keys else None
+            self._clients = ClientSocket(self._context, bind, self._guard)
+            self._store = JobStore(spool, keeping)
+        except (BadJournal, BadInput, CannotServe) as error:
+            self._close(linger=0)
+            raise CannotServe(str(error)) from error
+        self._announcer = Announcer(self._clients, self._store, self._metrics.ended)
+        self._runner = Runner(self._context, worker_arguments, limits, self._store, self._announcer)
+        self._drain = drain
+        self._stops = 0
+        self._stopped_at = 0.0
+        self._suspended = False
 
     @property
     def address(self) -> str:
@@ -54,103 +82,122 @@ class Front:
 
         Raises CannotServe where the worker can't load.
         """
-        self._on_ready = on_ready
+        self._runner.on_ready = on_ready
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
-        self._link.start()
+        self._runner.start()
         poller = zmq.Poller()
         poller.register(self._clients.socket, zmq.POLLIN)
-        poller.register(self._link.inbox, zmq.POLLIN)
+        poller.register(self._runner.inbox, zmq.POLLIN)
         try:
-            while not self._stopping:
+            while not self._may_end():
                 ready = dict(poller.poll(200))
                 if self._clients.socket in ready:
                     self._from_client()
-                if self._link.inbox in ready:
-                    self._from_worker(self._link.receive())
-                self._start_next()
+                if self._runner.inbox in ready:
+                    self._runner.receive()
+                self._tick()
         finally:
-            self._link.stop()
-            self._context.destroy(linger=200)
+            self._runner.stop()
+            self._store.close()
+            self._close(linger=200)
+
+    def _close(self, *, linger: int) -> None:
+        if self._guard:
+            self._guard.stop()
+        self._context.destroy(linger=linger)
 
     def stop(self) -> None:
-        """End `serve` soon; may be called from another thread or a signal handler."""
-        self._stopping = True
+        """End `serve` soon, a second time at once; may be called from another thread or a signal handler."""
+        self._stopped_at = self._stopped_at or time.monotonic()
+        self._stops += 1
+
+    def _may_end(self) -> bool:
+        """Whether it was stopped, and nothing runs any more that would be lost."""
+        if not self._stops or not self._runner.busy:
+            return self._stops > 0
+        waited = time.monotonic() - self._stopped_at
+        if waited >= self._drain and not self._suspended:
+            self._suspended = True
+            self._runner.suspend()
+        return self._stops > 1 or waited >= self._drain + SUSPEND_WITHIN
+
+    def _tick(self) -> None:
+        for job in self._store.sweep():
+            job.fail("abandoned", "its frames did not come: submit it again")
+            log.warning("job %s: %s", job.id, job.message)
+            self._announcer.changed(job)
+        if not self._stops:
+            self._runner.tick()
+        self._metrics.look(self._store, self._runner)
 
     # To and from clients
 
-    def _push(self, to: Job, kind: str, /, **fields: Any) -> None:
-        to.watchers = {client for client in to.watchers if self._clients.send(client, kind, **fields)}
-
-    def _push_state(self, job: Job) -> None:
-        self._push(job, "state", **job.describe())
-
     def _from_client(self) -> None:
-        client, frames = self._clients.receive()
+        client, user, frames = self._clients.receive()
         job_id = ""
         try:
+            if user is None:
+                raise RefusedMessage("not_allowed", "this key has been revoked: ask whoever runs the server")
             message, payload = messages.read(frames)
             job_id = getattr(message, "job", "")
-            self._dispatch(client, message, payload)
+            if isinstance(message, messages.Submit) and user:
+                message.user = user  # a key proves more than what a message says
+            self._dispatch(client, user, message, payload)
         except RefusedMessage as error:
             log.warning("refused a message: %s: %s", error.code, error)
+            self._metrics.refused.labels(error.code).inc()
             self._clients.send(client, "refused", code=error.code, message=str(error), job=job_id)
         except Exception as error:
             log.exception("a message could not be handled")
             text = f"the server ran into {type(error).__name__}: its log has the details"
             self._clients.send(client, "refused", code="internal", message=text, job=job_id)
 
-    def _dispatch(self, client: bytes, message: messages.Message, payload: bytes) -> None:
+    def _dispatch(self, client: bytes, user: str, message: messages.Message, payload: bytes) -> None:
         match message:
             case messages.Hello():
                 log.info("hello from %s", message.client)
                 self._clients.send(client, "welcome", **self.describe())
             case messages.Submit():
-                self._submit(client, message)
+                self._submit(client, user, message)
             case messages.Chunk():
-                self._chunk(self._find(message.job), message, payload)
+                self._chunk(self._find(user, message.job), message, payload)
             case messages.Attach():
-                self._attach(client, self._find(message.job), message.results)
+                self._attach(client, self._find(user, message.job), message)
             case messages.Fetch():
-                self._fetch(client, self._find(message.job), message)
+                self._fetch(client, self._find(user, message.job), message)
             case messages.Cancel():
-                job = self._find(message.job)
-                self._cancel(job)
+                job = self._find(user, message.job)
+                self._runner.cancel(job)
                 self._clients.send(client, "state", **job.describe())
             case messages.Release():
-                self._release(client, self._find(message.job))
+                self._release(client, self._find(user, message.job))
             case messages.List():
-                self._clients.send(client, "jobs", jobs=[job.summary() for job in self._jobs.values()])
+                self._clients.send(client, "jobs", jobs=[job.summary() for job in self._visible(user)])
             case messages.Status():
-                counts = dict(Counter(job.state for job in self._jobs.values()))
-                self._clients.send(client, "status", **self.describe(), jobs=counts, worker_pid=self._link.pid)
+                counts = dict(Counter(job.state for job in self._visible(user)))
+                self._clients.send(client, "status", **self.describe(), jobs=counts, worker_pid=self._runner.pid)
+
+    def _visible(self, user: str) -> list[Job]:
+        """The jobs that a client may know of: with keys, its user's own."""
+        return [job for job in self._store if not user or job.user == user]
+
+    def _find(self, user: str, job_id: str) -> Job:
+        """A job that a client may know of. Raises RefusedMessage, of another's as of one that is not there."""
+        return self._store.find(job_id, user)
 
     def describe(self) -> dict[str, Any]:
         """Version, readiness, engine and its notice, as `welcome` and `status` have them."""
-        return {"server": __version__, "ready": self._ready, "engine": self._engine, "notice": self._notice}
+        runner = self._runner
+        return {"server": __version__, "ready": runner.ready, "engine": runner.engine, "notice": runner.notice}
 
-    def _find(self, job_id: str) -> Job:
-        job = self._jobs.get(job_id)
-        if job is None:
-            raise RefusedMessage(
-                "unknown_job",
-                f"this server has no job {job_id}: it was released, or the server has been restarted since",
-            )
-        return job
-
-    def _submit(self, client: bytes, message: messages.Submit) -> None:
-        job = self._jobs.get(message.job)
-        if job is None:
-            settings = message.spec.check()
-            folder = self._spool / message.job
-            folder.mkdir(parents=True)
-            upload = Upload(message.spec, folder)
-            job = Job(message.job, message.spec, settings, folder, upload, client)
-            self._jobs[job.id] = job
-            log.info("job %s: %d frames, %s", job.id, len(job.spec.frames), job.spec.label)
+    def _submit(self, client: bytes, user: str, message: messages.Submit) -> None:
+        if self._stops:
+            raise RefusedMessage("draining", "the server is being stopped: submit once it is back")
+        job = self._store.add(message, user)
         job.watchers.add(client)
         self._clients.send(client, "accepted", job=job.id)
-        if job.state == "receiving":
+        if job.upload:
             job.sender = client
             self._ask(job, job.upload.ask_again())
             self._ask(job, job.upload.ask())
@@ -168,35 +215,51 @@ class Front:
             )
 
     def _chunk(self, job: Job, chunk: messages.Chunk, payload: bytes) -> None:
-        if job.state != "receiving":
+        if not job.upload:
             return  # what was on its way when the job ended
         try:
             job.upload.add(chunk, payload)
         except BadUpload as error:
-            self._end(job, error.code, str(error))
+            job.fail(error.code, str(error))
+            log.warning("job %s failed: %s", job.id, error)
+            self._announcer.changed(job)
         except OSError as error:
-            log.exception("job %s: spool", job.id)
-            self._end(job, "internal", f"the server's spool can't be written ({error.strerror}): make room in it")
+            self._upload_fails(job, error)
         else:
+            job.unused, job.message = 0.0, ""
+            self._metrics.received.inc(len(payload))
             if job.upload.done:
                 job.move("queued")
-                self._push_state(job)
+                self._announcer.changed(job)
             else:
                 self._ask(job, job.upload.ask())
 
-    def _attach(self, client: bytes, job: Job, known: int) -> None:
+    def _upload_fails(self, job: Job, error: OSError) -> None:
+        """A full disk is waited for; whoever attaches is asked again."""
+        log.error("job %s: the spool can't be written (%s)", job.id, error.strerror)
+        if error.errno in NO_ROOM and job.upload:
+            job.upload.start_over()
+            job.message = "waiting: the server's disk is full. It goes on once there is room in the server's spool"
+            self._announcer.progressed(job)
+        else:
+            job.fail("internal", f"the server's spool can't be written ({error.strerror}): its log has the details")
+            self._announcer.changed(job)
+
+    def _attach(self, client: bytes, job: Job, message: messages.Attach) -> None:
         job.watchers.add(client)
-        if job.state == "receiving" and client == job.sender and job.upload.idle():
+        if job.ended:
+            job.unused = 0.0
+        if job.upload and message.sends and job.upload.idle():
+            job.sender = client  # the one before may be gone
             self._ask(job, job.upload.ask_again())
-        for result in list(job.results.values())[known:]:
-            self._send_result(client, job, result)
+            self._ask(job, job.upload.ask())
+        for result in list(job.results.values())[message.results :]:
+            self._clients.send(client, "result", job=job.id, frame=result.frame, size=result.size, sha256=result.sha256)
         self._clients.send(client, "state", **job.describe())
 
-    def _send_result(self, client: bytes, job: Job, result: Result) -> None:
-        self._clients.send(client, "result", job=job.id, frame=result.frame, size=result.size, sha256=result.sha256)
-
     def _fetch(self, client: bytes, job: Job, message: messages.Fetch) -> None:
-        if message.frame not in job.results:
+        result = job.results.get(message.frame)
+        if result is None:
             raise RefusedMessage(
                 "not_there", f"frame {message.frame} of job {job.id} is not finished: wait for its result"
             )
@@ -204,110 +267,16 @@ class Front:
             file.seek(message.offset)
             payload = file.read(message.length)
         self._clients.send(client, "chunk", payload, job=job.id, frame=message.frame, offset=message.offset)
-
-    def _cancel(self, job: Job) -> None:
-        if job is self._running:
-            self._link.send("cancel", job=job.id)  # the worker answers `cancelled` within a step
-        elif not job.ended:
-            job.upload.close()
-            job.move("cancelled")
-            self._push_state(job)
+        self._metrics.sent.inc(len(payload))
+        job.unused = 0.0
+        if message.offset + len(payload) >= result.size:
+            job.served.add(message.frame)
+        if job.state == "done" and not job.fetched and len(job.served) == len(job.results):
+            job.fetched = True
+            self._store.save(job)
 
     def _release(self, client: bytes, job: Job) -> None:
         if not job.ended:
             raise RefusedMessage("bad_input", f"job {job.id} has not ended: cancel it first (`void cancel {job.id}`)")
-        shutil.rmtree(job.folder, ignore_errors=True)
-        del self._jobs[job.id]
+        self._store.remove(job)
         self._clients.send(client, "released", job=job.id)
-
-    # To and from the worker
-
-    def _start_next(self) -> None:
-        if self._running or not self._ready:
-            return
-        job = next((job for job in self._jobs.values() if job.state == "queued"), None)
-        if job is None:
-            return
-        self._running = job
-        job.attempts += 1
-        # The notice is about what the weights make, and a quadmask is made without them.
-        job.notices = [self._notice] if self._notice and job.spec.result == "plate" else []
-        job.move("masking", steps=len(job.spec.frames))
-        self._push_state(job)
-        self._link.send(
-            "run",
-            job=job.id,
-            folder=str(job.folder),
-            first=job.spec.first,
-            last=job.spec.last,
-            inputs={name: given.name for name, given in job.spec.inputs.items()},
-            prompt=job.spec.prompt,
-            hints=job.spec.hints,
-            settings=job.settings.to_dict(),
-            result=job.spec.result,
-            colour=msgspec.structs.asdict(job.spec.colour),
-        )
-
-    def _from_worker(self, message: WorkerMessage) -> None:
-        kind = message["type"]
-        if kind == "ready":
-            self._ready, self._engine, self._notice = True, message["engine"], message["notice"]
-            self._on_ready(message["seconds"])
-        elif kind == "fatal":
-            raise CannotServe(message["message"])
-        elif kind == "died":
-            self._worker_died(message["status"])
-        elif self._running and message["job"] == self._running.id:
-            self._from_running(self._running, message)
-
-    def _from_running(self, job: Job, message: WorkerMessage) -> None:
-        match message["type"]:
-            case "progress":
-                job.move(message["stage"], step=message["step"], steps=message["steps"], eta=message["eta"])
-                self._push_state(job)
-            case "notice":
-                job.notices.append(message["text"])
-            case "hints":
-                job.hints = message["text"]
-            case "result":
-                result = Result(message["frame"], message["size"], message["sha256"])
-                job.results[result.frame] = result
-                for client in job.watchers:
-                    self._send_result(client, job, result)
-            case "done":
-                self._end(job)
-            case "cancelled":
-                job.move("cancelled")
-                self._end(job)
-            case "failed":
-                self._end(job, message["code"], message["message"])
-
-    def _end(self, job: Job, code: str = "", message: str = "") -> None:
-        if code:
-            job.fail(code, message)
-            log.warning("job %s failed: %s", job.id, message)
-        else:
-            job.move("done")
-        if job is self._running:
-            self._running = None
-        log.info("job %s: %s", job.id, job.state)
-        self._push_state(job)
-
-    def _worker_died(self, status: int) -> None:
-        was_ready, self._ready = self._ready, False
-        job, self._running = self._running, None
-        if job and job.attempts < ATTEMPTS:
-            log.error("job %s: the worker went down while it was %s; it is tried again", job.id, job.state)
-            job.move("queued")
-            self._push_state(job)
-        elif job:
-            self._end(
-                job,
-                "worker_died",
-                f"the process that computes went down {ATTEMPTS} times (status {status}, the job was {job.state}); the "
-                "server has started another. Look for a damaged frame, or too little memory, then submit again",
-            )
-        if not was_ready:
-            raise CannotServe(f"the worker ended before it was ready (status {status}): its last words are above")
-        log.error("worker died with status %d; starting another", status)
-        self._link.start()

@@ -13,6 +13,8 @@ from void_server.settings import ShotSettings
 from .messages import JobSpec
 from .receiving import Upload
 
+QUARANTINED = "worker_died"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -25,39 +27,71 @@ class Result:
 
 @dataclass
 class Job:
-    """State of one job; `watchers` are the routing ids of the clients that follow it."""
+    """State of one job. All but the last group is in the journal.
+
+    number: its place in the order of submission. crashes: attempts whose worker went down. interruptions: attempts
+    during which the whole server went down. cancelling: a cancellation that its worker has not confirmed yet.
+    fetched: a client has had all results. released: nobody needs it any more. unused: seconds of the server's
+    running time for which no client has asked for it.
+    watchers: routing ids of the clients that follow it; sender: of the one that sends its frames.
+    """
 
     id: str
+    number: int
+    user: str
+    priority: str
     spec: JobSpec
     settings: ShotSettings
     folder: Path
-    upload: Upload
-    sender: bytes
     state: str = "receiving"
-    step: int = 0
-    steps: int = 0
-    eta: float | None = None
-    attempts: int = 0
     code: str = ""
     message: str = ""
     notices: list[str] = field(default_factory=list)
     hints: str = ""
+    engine: str = ""
+    crashes: int = 0
+    interruptions: int = 0
+    cancelling: bool = False
+    fetched: bool = False
+    released: bool = False
+    unused: float = 0.0
     results: dict[int, Result] = field(default_factory=dict)
+
+    upload: Upload | None = None
+    sender: bytes = b""
     watchers: set[bytes] = field(default_factory=set)
+    step: int = 0
+    steps: int = 0
+    eta: float | None = None
+    served: set[int] = field(default_factory=set)
+    not_before: float = 0.0
 
     @property
     def ended(self) -> bool:
         return self.state in protocol.ENDED
 
+    @property
+    def running(self) -> bool:
+        return not self.ended and self.state not in ("receiving", "queued")
+
+    @property
+    def room(self) -> int:
+        """Bytes that it needs in the spool: results as they are, or before that as large as the plate."""
+        if self.ended and self.code != QUARANTINED:
+            return sum(result.size for result in self.results.values())
+        return self.spec.room
+
     def move(self, state: str, *, step: int = 0, steps: int = 0, eta: float | None = None) -> None:
         """Go on to a state, or to a step within it. A job that has ended stays as it is."""
         if not self.ended:
             self.state, self.step, self.steps, self.eta = state, step, steps, eta
+            if self.state != "receiving" and self.upload:
+                self.upload.close()
+                self.upload = None
 
     def fail(self, code: str, message: str) -> None:
         """End the job without a result."""
         if not self.ended:
-            self.upload.close()
             self.move("failed")
             self.code, self.message = code, message
 
@@ -73,6 +107,7 @@ class Job:
             "message": self.message,
             "notices": self.notices,
             "hints": self.hints if self.ended else "",
+            "engine": self.engine,
             "results": len(self.results),
         }
 
@@ -81,6 +116,8 @@ class Job:
         return {
             "job": self.id,
             "state": self.state,
+            "user": self.user,
+            "priority": self.priority,
             "label": self.spec.label,
             "result": self.spec.result,
             "step": self.step,

@@ -1,9 +1,9 @@
 """The pipe between front and worker: msgpack maps over the worker's stdin and stdout; no pickle, no open port.
 
-Front to worker: `run` {job, folder, first, last, inputs, prompt, hints, settings, result, colour}, `cancel` {job}.
-Worker to front: `ready` {engine, notice, seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta},
+Front to worker: `run` {job, folder, first, last, inputs, prompt, hints, settings, result, colour, finished}, `cancel`
+{job}. Worker to front: `ready` {engine, notice, seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta},
 `notice` {job, text}, `hints` {job, text}, `result` {job, frame, size, sha256}, `done` {job}, `failed` {job, code,
-message}, `cancelled` {job}. When either end goes, the other sees end-of-file.
+message}, `stopped` {job}. When either end goes, the other sees end-of-file.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class WorkerLink:
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Pipe | None = None
+        self.starts = 0
         self._address = f"inproc://worker-{id(self)}"
         self.inbox = context.socket(zmq.PULL)
         self.inbox.bind(self._address)
@@ -61,6 +62,7 @@ class WorkerLink:
 
     def start(self) -> None:
         """Start a worker; `ready` or `fatal` follows in the inbox, and `died` {status} whenever it ends."""
+        self.starts += 1
         self._process = subprocess.Popen(
             [sys.executable, "-m", "void_server.service.worker", *self._arguments],
             stdin=subprocess.PIPE,
@@ -95,6 +97,11 @@ class WorkerLink:
                 self._pipe.send(kind, **fields)
         except OSError:
             return
+
+    def kill(self) -> None:
+        """End the worker by force; `died` follows."""
+        if self._process:
+            self._process.kill()
 
     def stop(self) -> None:
         """End the worker, by force if it does not go by itself within three seconds."""

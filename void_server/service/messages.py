@@ -18,6 +18,7 @@ ShortText = Annotated[str, Meta(max_length=1024)]
 InputName = Annotated[str, Meta(pattern="^(" + "|".join(protocol.INPUTS) + ")$")]
 
 ResultName = Annotated[str, Meta(pattern="^(" + "|".join(protocol.RESULTS) + ")$")]
+Priority = Annotated[str, Meta(pattern="^(" + "|".join(protocol.PRIORITIES) + ")$")]
 
 
 class RefusedMessage(Exception):
@@ -62,6 +63,11 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
     def frames(self) -> range:
         return range(self.first, self.last + 1)
 
+    @property
+    def room(self) -> int:
+        """Bytes that the job needs in the spool: its frames, and a result that is about as large as the plate."""
+        return sum(sum(given.sizes) for given in self.inputs.values()) + sum(self.inputs["plate"].sizes)
+
     def check(self) -> ShotSettings:
         """Raise RefusedMessage with the cause and the next step, or return the settings in full."""
         count = len(self.frames)
@@ -101,6 +107,8 @@ class Hello(_FromClient):
 class Submit(_FromClient):
     job: JobId
     spec: JobSpec
+    user: Annotated[str, Meta(max_length=protocol.MAX_USER)]
+    priority: Priority
 
 
 class Chunk(_FromClient):
@@ -115,6 +123,7 @@ class Chunk(_FromClient):
 class Attach(_FromClient):
     job: JobId
     results: Count
+    sends: bool
 
 
 class Fetch(_FromClient):

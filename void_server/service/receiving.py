@@ -1,8 +1,13 @@
-"""Frames on their way in: asked for piece by piece, hashed, and written into the job's folder."""
+"""Frames on their way in: asked for piece by piece, hashed, and written into the job's folder.
+
+The folder is the record of what has come: a restarted server goes on with the frames that are not there.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -12,10 +17,8 @@ from typing import IO
 
 from void_client import protocol
 
-from .folder import input_file
+from .folder import input_file, part_file, sync_folder
 from .messages import Chunk, JobSpec
-
-LOST_AFTER = 2.0  # seconds without a piece, after which the sender is asked again
 
 
 class BadUpload(Exception):
@@ -40,44 +43,64 @@ class Upload:
     """The frames of one job, in the order of the range, all inputs of a frame together."""
 
     def __init__(self, spec: JobSpec, folder: Path) -> None:
+        """Look at what the folder has already. Raises OSError."""
         self._spec = spec
         self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._last = -math.inf
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget what has been asked for, and the frame that is half here. Raises OSError."""
+        self.close()
+        self._missing = [
+            (name, frame, given.sizes[index])
+            for index, frame in enumerate(self._spec.frames)
+            for name, given in self._spec.inputs.items()
+            if given.sizes[index] and not self._is_here(name, frame, given.sizes[index])
+        ]
+        self._frames_left = len(self._missing)
         self._left = self._pieces()
         self._asked: deque[Want] = deque()
-        self._file: IO[bytes] | None = None
         self._hash = hashlib.sha256()
-        self._last_came = time.monotonic()
-        self._bytes_left = sum(sum(given.sizes) for given in spec.inputs.values())
+
+    def _is_here(self, name: str, frame: int, size: int) -> bool:
+        try:
+            return input_file(self._folder, name, frame).stat().st_size == size
+        except FileNotFoundError:
+            return False
 
     @property
     def done(self) -> bool:
         """Whether every frame is here."""
-        return self._bytes_left == 0
+        return self._frames_left == 0
 
     def _pieces(self) -> Iterator[Want]:
-        for index, frame in enumerate(self._spec.frames):
-            for name, given in self._spec.inputs.items():
-                for offset in range(0, given.sizes[index], protocol.CHUNK):
-                    yield Want(name, frame, offset, min(protocol.CHUNK, given.sizes[index] - offset))
+        for name, frame, size in self._missing:
+            for offset in range(0, size, protocol.CHUNK):
+                yield Want(name, frame, offset, min(protocol.CHUNK, size - offset))
 
     def ask(self) -> Iterator[Want]:
         """What to ask for now, so that at most IN_FLIGHT pieces are on their way."""
         while len(self._asked) < protocol.IN_FLIGHT and (want := next(self._left, None)):
             self._asked.append(want)
+            self._last = time.monotonic()
             yield want
 
     def ask_again(self) -> list[Want]:
         """What has been asked for and has not come."""
+        if self._asked:
+            self._last = time.monotonic()
         return list(self._asked)
 
     def idle(self) -> bool:
         """Whether what was asked for may have been lost: nothing has come for a while."""
-        return time.monotonic() - self._last_came > LOST_AFTER
+        return time.monotonic() - self._last > protocol.LOST_AFTER
 
     def add(self, chunk: Chunk, payload: bytes) -> None:
         """Take one piece; one that is not next (sent twice, or never asked for) changes nothing.
 
-        Raises BadUpload, OSError (a full disk).
+        Raises BadUpload, and OSError (a full disk), after which `start_over` is due.
         """
         if not self._asked or (chunk.input, chunk.frame, chunk.offset) != (
             self._asked[0].input,
@@ -91,29 +114,39 @@ class Upload:
             raise BadUpload(
                 "bad_input", f"frame {chunk.frame} of {given.name} changed while it was being sent: submit again"
             )
-        self._write(chunk, payload)
-        self._last_came = time.monotonic()
+        self._write(payload)
+        self._last = time.monotonic()
         self._asked.popleft()
-        self._bytes_left -= len(payload)
         if chunk.offset + len(payload) == size:
             self._finish(chunk, given.name)
 
-    def _write(self, chunk: Chunk, payload: bytes) -> None:
+    def _write(self, payload: bytes) -> None:
         if self._file is None:
-            self._file = input_file(self._folder, chunk.input, chunk.frame).open("wb")
+            self._file = part_file(self._folder).open("wb")
             self._hash = hashlib.sha256()
         self._file.write(payload)
         self._hash.update(payload)
 
     def _finish(self, chunk: Chunk, name: str) -> None:
-        self.close()
+        """Let the frame have its name once it is right and on the disk: from then on the client may be gone."""
         if self._hash.hexdigest() != chunk.sha256:
             raise BadUpload(
                 "damaged", f"frame {chunk.frame} of {name} arrived damaged (its hash differs): submit again"
             )
+        assert self._file
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.close()
+        part_file(self._folder).replace(input_file(self._folder, chunk.input, chunk.frame))
+        self._frames_left -= 1
+        if self.done:
+            sync_folder(self._folder)
 
     def close(self) -> None:
         """Close what is open; the job may be over."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            try:
+                file.close()  # writes what is left, which a full disk refuses
+            except OSError:
+                return

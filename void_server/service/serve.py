@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from void_client.errors import BadInput
@@ -14,8 +15,13 @@ from void_client.errors import BadInput
 from void_server.engine_options import EngineOptions, MaskOptions
 
 from .front import Front
+from .journal import NAME, BadJournal, Journal
 from .logs import LogLevel, log_to_stderr
 from .socket import CannotServe
+from .store import Keeping
+from .watch import Limits
+
+PASSING = "server-"
 
 
 def serve_until_stopped(
@@ -23,19 +29,27 @@ def serve_until_stopped(
     options: EngineOptions,
     masks: MaskOptions,
     spool: Path,
+    keeping: Keeping,
+    limits: Limits,
     log_level: LogLevel,
     *,
+    drain: float,
+    keys: Path | None,
+    metrics: str,
     until_eof: bool,
     as_json: bool,
 ) -> None:
     """Serve until SIGTERM, Ctrl-C, or (if asked for) the end of stdin.
 
-    Says in one line on stdout when the weights are loaded. Raises BadInput.
+    Says in one line on stdout when the weights are loaded. `drain`, `keys`, `metrics`: see Front. Raises BadInput.
     """
     log_to_stderr(log_level)
-    folder = _own_folder(spool)
+    passing = bind.endswith(":*")
+    folder = _folder(spool, passing=passing)
     try:
-        front = Front(bind, folder, [log_level, options.to_json(), masks.to_json()])
+        front = Front(
+            bind, folder, [log_level, options.to_json(), masks.to_json()], keeping, limits, drain, keys, metrics
+        )
 
         def on_ready(seconds: float) -> None:
             facts = front.describe()
@@ -52,7 +66,8 @@ def serve_until_stopped(
     except CannotServe as error:
         raise BadInput(str(error)) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if passing:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stop_at_eof(front: Front) -> None:
@@ -62,10 +77,26 @@ def _stop_at_eof(front: Front) -> None:
     front.stop()
 
 
-def _own_folder(spool: Path) -> Path:
-    """A new folder in the spool for this server alone. Jobs do not outlive their server yet, nor does it."""
+def _folder(spool: Path, *, passing: bool) -> Path:
+    """The server's folder: the spool, or one of its own in it where it has a port that no client will find again."""
     try:
         spool.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="server-", dir=spool))
+        with tempfile.TemporaryFile(dir=spool):
+            pass
+        if not passing:
+            return spool
+        _remove_dead(spool)
+        return Path(tempfile.mkdtemp(prefix=PASSING, dir=spool))
     except OSError as error:
         raise BadInput(f"the spool {spool} can't be written ({error.strerror}): name another with --spool") from error
+
+
+def _remove_dead(spool: Path) -> None:
+    """Remove the folders of passing servers that were killed: nobody holds their journals any more."""
+    for journal in spool.glob(f"{PASSING}*/{NAME}"):
+        try:
+            if time.time() - journal.stat().st_mtime > 60:  # not of one that is just starting
+                Journal.open(journal.parent, wait=0).close()
+                shutil.rmtree(journal.parent, ignore_errors=True)
+        except (BadJournal, OSError):
+            continue

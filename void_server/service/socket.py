@@ -7,7 +7,9 @@ from typing import Any
 import zmq
 from void_client import protocol
 
-BACKLOG = 1000  # messages queued for a client that does not read, before it is told nothing more
+from .guard import Guard
+
+BACKLOG = 200  # messages of up to 1 MiB queued for a client that does not read, before it is told nothing more
 
 
 class CannotServe(Exception):
@@ -15,23 +17,26 @@ class CannotServe(Exception):
 
 
 class ClientSocket:
-    """A ROUTER on a loopback address; knows headers, no jobs."""
+    """A ROUTER, on a loopback address unless it has a guard; knows headers and users, no jobs."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], bind: str) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], bind: str, guard: Guard | None = None) -> None:
         """Bind the address (a port of `*` takes a free one). Raises CannotServe."""
+        self.guard = guard
         self.socket = context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.LINGER, 200)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a client that is gone is an error, not silence
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a client that reconnects is the same client
         self.socket.setsockopt(zmq.MAXMSGSIZE, protocol.CHUNK)
         self.socket.setsockopt(zmq.SNDHWM, BACKLOG)
+        if guard:
+            guard.protect(self.socket)
         self.address = self._bind(bind)
 
     def _bind(self, bind: str) -> str:
-        if not bind.startswith(("tcp://127.0.0.1:", "tcp://localhost:")):
+        if not self.guard and not bind.startswith(("tcp://127.0.0.1:", "tcp://localhost:")):
             raise CannotServe(
                 f"{bind} is not a loopback address: without keys, anyone on the network could use the server. "
-                "Bind tcp://127.0.0.1:5690"
+                "Bind tcp://127.0.0.1:5690, or give a folder of keys with --keys (`void keys new`)"
             )
         try:
             self.socket.bind(bind.replace("localhost", "127.0.0.1"))
@@ -44,10 +49,14 @@ class ClientSocket:
         assert isinstance(endpoint, bytes)
         return endpoint.decode().rstrip("\0")
 
-    def receive(self) -> tuple[bytes, list[bytes]]:
-        """The next message: who sent it, and its frames."""
-        client, *frames = self.socket.recv_multipart()
-        return client, frames
+    def receive(self) -> tuple[bytes, str | None, list[bytes]]:
+        """The next message: the client's routing id, its user by key (empty without keys, None if revoked), frames."""
+        if self.guard is None:
+            client, *frames = self.socket.recv_multipart()
+            return client, "", frames
+        sender, *parts = self.socket.recv_multipart(copy=False)
+        key = parts[0].get("User-Id") if parts else ""
+        return sender.bytes, self.guard.user(str(key)), [part.bytes for part in parts]
 
     def send(self, client: bytes, kind: str, payload: bytes | None = None, **fields: Any) -> bool:
         """Send to one client; False where it is gone or does not read."""

@@ -41,15 +41,15 @@ from void_server.settings import ShotSettings
 from void_server.shot import build_quadmasks, remove_object
 from void_server.stages import AHEAD, THREADS
 
-from .folder import input_file, result_file
+from .folder import NO_ROOM, checkpoint_folder, input_file, result_file
 from .link import Message, Pipe, messages
 from .logs import LogLevel, log_to_stderr
 
 log = logging.getLogger("void.worker")
 
 
-class JobCancelled(Exception):
-    """Somebody has cancelled the job that runs."""
+class JobStopped(Exception):
+    """The job that runs is to stop: it was cancelled, or is to be gone on with later."""
 
 
 class Cancellations:
@@ -61,40 +61,45 @@ class Cancellations:
     def add(self, job: str) -> None:
         self._ids.add(job)
 
+    def discard(self, job: str) -> None:
+        """Let a job run that was stopped before."""
+        self._ids.discard(job)
+
     def check(self, job: str) -> None:
-        """Raise JobCancelled if this job is to stop."""
+        """Raise JobStopped if this job is to stop."""
         if job in self._ids:
-            raise JobCancelled
+            raise JobStopped
 
 
 class Reporter:
-    """A shot's Progress: tells the front, with the seconds left, and stops a cancelled job within a step."""
+    """A shot's Progress: tells the front, with the seconds left, and stops a job within a step when asked to."""
 
     def __init__(self, job: str, settings: ShotSettings, pipe: Pipe, cancellations: Cancellations) -> None:
         self._job = job
         self._settings = settings
         self._pipe = pipe
         self._cancellations = cancellations
-        self._started = time.monotonic()
+        self._stage, self._first, self._started = "", 0, 0.0
 
     def step(self, stage: str, step: int, steps: int) -> None:
-        """Report a step. Raises JobCancelled."""
+        """Report a step. Raises JobStopped."""
         self._cancellations.check(self._job)
-        if step == 0:
-            self._started = time.monotonic()
+        if stage != self._stage:  # a stage that a restart goes on with begins at a later step
+            self._stage, self._first, self._started = stage, step, time.monotonic()
         self._pipe.send(
             "progress", job=self._job, stage=stage, step=step, steps=steps, eta=self._left(stage, step, steps)
         )
 
     def _left(self, stage: str, step: int, steps: int) -> float | None:
         """Seconds left, from this stage's pace; in pass 1 with what pass 2 will take at that pace."""
-        if step == 0:
+        done = step - self._first
+        if done == 0:
             return None
         left = float(steps - step)
         if stage == "pass1" and self._settings.passes == 2:
             branches = 1 if self._settings.pass2.guidance_scale == 1.0 else 2
             left += self._settings.pass2.steps * branches
-        return left * (time.monotonic() - self._started) / step
+        return left * (time.monotonic() - self._started) / done
 
     def notice(self, text: str) -> None:
         """Pass a sentence for the artist on."""
@@ -112,8 +117,8 @@ def run_job(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, canc
         cancellations.check(job)
         _make(engine, tools, command, pipe, cancellations)
         pipe.send("done", job=job)
-    except JobCancelled:
-        pipe.send("cancelled", job=job)
+    except JobStopped:
+        pipe.send("stopped", job=job)
     except (BadPlate, BadMask, BadHints, BadClip) as error:
         pipe.send("failed", job=job, code="bad_input", message=str(error))
     except CannotReason as error:
@@ -122,14 +127,21 @@ def run_job(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, canc
         pipe.send("failed", job=job, code="out_of_memory", message=str(error))
     except Exception as error:
         log.exception("job %s", job)
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            pipe.send("failed", job=job, code="no_room", message=f"the server's disk is full ({error.strerror})")
+            return
         message = f"the server ran into {type(error).__name__}: {error}. Its log has the details under job {job}"
         pipe.send("failed", job=job, code="internal", message=message)
 
 
 def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
-    """The job's frames, of either kind, written and reported one by one."""
+    """The job's frames, of either kind, written and reported one by one.
+
+    Those that an earlier attempt has finished stay as they are: somebody may have fetched them.
+    """
     folder = Path(command["folder"])
     settings = ShotSettings.from_dict(command["settings"])
+    finished = frozenset(command["finished"])
     numbers = range(command["first"], command["last"] + 1)
     footage = {
         kind: Footage(name, {number: path for number in numbers if (path := input_file(folder, kind, number)).exists()})
@@ -143,9 +155,12 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
     if command["result"] == "quadmask":
         frames = build_quadmasks(plate, mattes, settings, reporter, **given)
     else:
-        frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"], **given)
+        given |= {"prompt": command["prompt"], "checkpoint": checkpoint_folder(folder)}
+        frames = remove_object(plate, mattes, settings, engine, reporter, **given)
     encode = functools.partial(_encode, _metadata(command, engine))
     for number, data in zip(numbers, ordered_map(encode, frames, threads=THREADS, ahead=AHEAD), strict=True):
+        if number in finished:
+            continue
         write_atomically(result_file(folder, number), data)
         pipe.send("result", job=command["job"], frame=number, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
@@ -169,13 +184,15 @@ def _encode(metadata: dict[str, Any], frame: Frame) -> bytes:
     return write_frame(frame.with_metadata(metadata))
 
 
-def _read_commands(commands: queue.Queue[Message | None], cancellations: Cancellations) -> None:
+def _read_commands(commands: queue.Queue[Message], cancellations: Cancellations) -> None:
     for message in messages(sys.stdin.buffer):
         if message["type"] == "cancel":
             cancellations.add(message["job"])
         else:
+            cancellations.discard(message["job"])
             commands.put(message)
-    commands.put(None)
+    # The front is gone, and the next one starts a worker of its own: two of them would not fit on a card.
+    os._exit(0)
 
 
 def _take_stdout() -> Pipe:
@@ -186,11 +203,14 @@ def _take_stdout() -> Pipe:
 
 
 def main() -> None:
-    """Load the engine, say so, and run jobs until the front closes the pipe."""
+    """Load the engine, say so, and run jobs until the front is gone."""
     pipe = _take_stdout()
     level, options, masks = sys.argv[1:]
     log_to_stderr(cast(LogLevel, level))
     started = time.monotonic()
+    commands: queue.Queue[Message] = queue.Queue()
+    cancellations = Cancellations()
+    threading.Thread(target=_read_commands, args=(commands, cancellations), daemon=True).start()
     try:
         engine = load_engine(EngineOptions.from_json(options))
         tools = load_mask_tools(MaskOptions.from_json(masks))
@@ -198,11 +218,8 @@ def main() -> None:
         pipe.send("fatal", message=str(error))
         return
     pipe.send("ready", engine=engine.name, notice=engine.notice, seconds=time.monotonic() - started)
-    commands: queue.Queue[Message | None] = queue.Queue()
-    cancellations = Cancellations()
-    threading.Thread(target=_read_commands, args=(commands, cancellations), daemon=True).start()
-    while command := commands.get():
-        run_job(engine, tools, command, pipe, cancellations)
+    while True:
+        run_job(engine, tools, commands.get(), pipe, cancellations)
 
 
 if __name__ == "__main__":
