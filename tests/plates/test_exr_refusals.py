@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import OpenEXR
@@ -11,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from void_server.plates import exr
-from void_server.plates.exr import read_frame, read_layout
+from void_server.plates.exr import read_frame, read_layout, write_frame
 from void_server.plates.frame import BadPlate, Frame, Part
 
 NAME = "plate.1017.exr"
@@ -149,3 +153,24 @@ def test_what_the_library_will_not_write_is_a_refusal():
     frame = Frame((Part({"studio/thing": object()}, {"A": np.zeros((2, 2), np.float16)}),), NAME)
     with pytest.raises(BadPlate, match=rf"{NAME} cannot be written as EXR \(.*studio/thing.*check"):
         exr.write_frame(frame)
+
+
+def test_a_frame_for_which_there_is_no_memory_says_that_it_may_be_that(tmp_path):
+    """In a process of its own, whose address space a frame of a third of a gigabyte does not fit into."""
+    path = tmp_path / "large.exr"
+    pixels = {name: np.zeros((4320, 7680), np.float32) for name in "RGB"}
+    path.write_bytes(write_frame(Frame((Part({"compression": OpenEXR.ZIP_COMPRESSION}, pixels),))))
+    code = (
+        "import resource, sys; from pathlib import Path; from void_server.plates.exr import read_frame\n"
+        "used = int(Path('/proc/self/statm').read_text().split()[0]) * 4096\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20),) * 2)\n"
+        "try: read_frame(Path(sys.argv[1]), 'frame 7 of plate')\n"
+        "except ValueError as error: print(type(error).__name__, error)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True
+    )
+    # The library says so on stdout, and drops the part.
+    assert "BadPlate frame 7 of plate" in done.stdout, done.stdout + done.stderr
+    assert "do not fit into memory" in done.stdout

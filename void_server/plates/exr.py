@@ -19,7 +19,7 @@ from void_server.plates.frame import BadPlate, Frame, Part, beauty_index
 from void_server.plates.window import Window
 
 MAX_FILE_BYTES = 4 << 30
-MAX_DECODED_BYTES = 8 << 30
+MAX_DECODED_BYTES = 4 << 30
 MAX_PARTS = 64
 MAX_CHANNELS = 1024
 MAX_SIDE = 1 << 16
@@ -75,9 +75,10 @@ def read_frame(source: bytes | Path, name: str = "") -> Frame:
         data = source.read_bytes() if isinstance(source, Path) else source
         headers = _checked_headers(io.BytesIO(data), len(data), name)
         decoded = OpenEXR.File(io.BytesIO(data), separate_channels=True).parts
-        # The library leaves a part that it cannot decode out, without an error.
+        # The library leaves a part that it cannot decode out, without an error, and one that there is no memory for too.
         if len(decoded) != len(headers):
-            raise _damaged(name, f"{len(headers) - len(decoded)} of {len(headers)} parts cannot be decoded")
+            lost = len(headers) - len(decoded)
+            raise _damaged(name, f"{lost} of {len(headers)} parts cannot be decoded, or do not fit into memory")
         parts = tuple(_part(header, part) for header, part in zip(headers, decoded, strict=True))
     return Frame(parts, name)
 
@@ -136,6 +137,10 @@ def _blamed_on(name: str) -> Iterator[None]:
         raise BadPlate(
             f"{name} has metadata that is not UTF-8 text ({error.object!r:.60}): "
             "render it again without that metadata, or with plain letters in paths and notes"
+        ) from error
+    except MemoryError as error:
+        raise BadPlate(
+            f"{name} does not fit into this machine's memory: render fewer layers, or close others"
         ) from error
     except Exception as error:
         raise _damaged(name, str(error) or type(error).__name__) from error
