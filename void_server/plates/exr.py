@@ -75,7 +75,7 @@ def read_frame(source: bytes | Path, name: str = "") -> Frame:
         data = source.read_bytes() if isinstance(source, Path) else source
         headers = _checked_headers(io.BytesIO(data), len(data), name)
         decoded = OpenEXR.File(io.BytesIO(data), separate_channels=True).parts
-        # The library leaves a part that it cannot decode out, without an error, and one that there is no memory for too.
+        # The library leaves out a part that it cannot decode, or has no memory for, without an error.
         if len(decoded) != len(headers):
             lost = len(headers) - len(decoded)
             raise _damaged(name, f"{lost} of {len(headers)} parts cannot be decoded, or do not fit into memory")
