@@ -3,6 +3,17 @@
 from math import erf, exp, sqrt
 
 import numpy as np
+import torch
+
+
+def correlation_along(before: torch.Tensor, after: torch.Tensor, flow: torch.Tensor) -> float:
+    """Of two states [C, H, W], cell by cell along a flow [2, H, W] in cells, where it stays inside."""
+    height, width = flow.shape[1:]
+    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    x, y = (column + flow[0]).round().long(), (row + flow[1]).round().long()
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    pair = torch.stack([before[:, inside].flatten(), after[:, y[inside], x[inside]].flatten()])
+    return float(torch.corrcoef(pair)[0, 1])
 
 
 def kolmogorov_p(values: np.ndarray) -> float:

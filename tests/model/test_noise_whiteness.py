@@ -10,7 +10,14 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from model.conftest import GOLDENS
-from model.noise_statistics import assert_white_latents, assert_white_state, kolmogorov_p, lag_one, moran_z
+from model.noise_statistics import (
+    assert_white_latents,
+    assert_white_state,
+    correlation_along,
+    kolmogorov_p,
+    lag_one,
+    moran_z,
+)
 
 from void_server.model.flow import DISFlow
 from void_server.model.warped_noise import degrade, lag, resize_flow, warp_clip, warp_step
@@ -50,15 +57,6 @@ def chain(flow: np.ndarray, steps: int) -> Iterator[tuple[torch.Tensor, torch.Te
         before = noise
         noise, weight = warp_step(noise, weight, fine, generator=generator)
         yield before, noise, fine
-
-
-def correlation_along(before: torch.Tensor, after: torch.Tensor, flow: torch.Tensor) -> float:
-    height, width = flow.shape[1:]
-    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    x, y = (column + flow[0]).round().long(), (row + flow[1]).round().long()
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    pair = torch.stack([before[:, inside].flatten(), after[:, y[inside], x[inside]].flatten()])
-    return float(torch.corrcoef(pair)[0, 1])
 
 
 def test_every_motion_of_the_goldens_is_tested(flows: dict[str, np.ndarray]) -> None:

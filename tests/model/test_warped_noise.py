@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from model.noise_statistics import correlation_along
 
 from void_server.model import reference_geometry
 from void_server.model.reference_geometry import cover, cover_geometry, fit_latents, stretch_indices
@@ -130,15 +131,6 @@ def test_noise_along_real_motion_is_white_and_follows_it(goldens: Path) -> None:
     reference = np.mean([run["state_tcorr_flow"] for run in runs], axis=0)
     assert np.abs(kept - reference).max() < 0.02
     assert abs(np.mean(kept) - reference.mean()) < 0.005
-
-
-def correlation_along(before: torch.Tensor, after: torch.Tensor, flow: torch.Tensor) -> float:
-    height, width = flow.shape[1:]
-    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    x, y = (column + flow[0]).round().long(), (row + flow[1]).round().long()
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    pair = torch.stack([before[:, inside].flatten(), after[:, y[inside], x[inside]].flatten()])
-    return float(torch.corrcoef(pair)[0, 1])
 
 
 class ConstantFlow:

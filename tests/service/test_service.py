@@ -15,30 +15,16 @@ import msgpack
 import numpy as np
 import pytest
 import zmq
+from following import FRAMES, SETTINGS, make_job, take
 from void_client import __version__, protocol
 from void_client.client import Client, Job
 from void_client.errors import JobCancelled, JobFailed, ProtocolMismatch, Refused
-from void_client.follow import follow
 from void_client.sequences import FileSequence, FrameRange
 
 from void_server.demo.scene import Scene
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.frame import Frame, Part
 from void_server.plates.window import Window
-
-SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8, "passes": 1}
-FRAMES = FrameRange(1001, 1006)
-
-
-def job(shot: Path, prompt: str = "", **settings: Any) -> Job:
-    inputs = {name: FileSequence(shot, f"{name}.%04d.exr") for name in ("plate", "roto")}
-    return Job(FRAMES, inputs, prompt, {**SETTINGS, **settings}, "a test")
-
-
-def take(client: Client, sent: Job, job_id: str, **options: Any) -> dict[int, bytes]:
-    frames: dict[int, bytes] = {}
-    follow(client, job_id, on_frame=frames.__setitem__, inputs=sent.inputs, **options)
-    return frames
 
 
 def wait_for(client: Client, job_id: str, *states: str) -> None:
@@ -51,7 +37,7 @@ def wait_for(client: Client, job_id: str, *states: str) -> None:
 
 
 def test_a_job_comes_back_frame_by_frame_with_its_states_in_order(client: Client, shot: Path) -> None:
-    sent = job(shot)
+    sent = make_job(shot)
     states: list[str] = []
     job_id = client.submit(sent)
     frames = take(client, sent, job_id, on_state=lambda state: states.append(state["state"]))
@@ -78,7 +64,7 @@ def test_a_job_may_be_longer_than_the_model_was_published_for(client: Client, tm
 
 
 def test_a_job_for_the_quadmask_never_calls_the_engine(client: Client, shot: Path) -> None:
-    sent = replace(job(shot, "crash"), result="quadmask")  # the engine would take the worker along
+    sent = replace(make_job(shot, "crash"), result="quadmask")  # the engine would take the worker along
     worker = client.status()["worker_pid"]
     states: list[dict[str, Any]] = []
     job_id = client.submit(sent)
@@ -105,7 +91,7 @@ def test_a_job_for_the_quadmask_says_what_the_artist_can_mend(client: Client, sh
     empty = {"roto": FileSequence(tmp_path, "roto.exr")}
     roto = Part({"displayWindow": Window(0, 0, 160, 90).box}, {"A": np.zeros((90, 160), np.float16)})
     (tmp_path / "roto.exr").write_bytes(write_frame(Frame((roto,))))
-    sent = job(shot)
+    sent = make_job(shot)
     sent = replace(sent, inputs=sent.inputs | empty, result="quadmask")
     with pytest.raises(JobFailed, match=r"the roto roto\.exr is empty") as caught:
         take(client, sent, client.submit(sent))
@@ -113,7 +99,7 @@ def test_a_job_for_the_quadmask_says_what_the_artist_can_mend(client: Client, sh
 
 
 def test_release_forgets_the_job(client: Client, shot: Path) -> None:
-    sent = job(shot)
+    sent = make_job(shot)
     job_id = client.submit(sent)
     take(client, sent, job_id)
     client.release(job_id)
@@ -122,7 +108,7 @@ def test_release_forgets_the_job(client: Client, shot: Path) -> None:
 
 
 def test_the_same_submission_twice_is_one_job(client: Client, shot: Path) -> None:
-    sent = job(shot)
+    sent = make_job(shot)
     job_id = uuid.uuid4().hex
     client.submit(sent, job_id)
     client.submit(sent, job_id)
@@ -132,7 +118,7 @@ def test_the_same_submission_twice_is_one_job(client: Client, shot: Path) -> Non
 
 
 def test_a_client_may_leave_and_another_takes_the_result(server: str, shot: Path) -> None:
-    sent = job(shot, "slow")
+    sent = make_job(shot, "slow")
     with Client(server) as first:
         job_id = first.submit(sent)
 
@@ -147,7 +133,7 @@ def test_a_client_may_leave_and_another_takes_the_result(server: str, shot: Path
 
 
 def test_a_running_job_stops_within_a_step_when_cancelled(client: Client, shot: Path) -> None:
-    sent = job(shot, "slow")  # ten seconds, if nobody stopped it
+    sent = make_job(shot, "slow")  # ten seconds, if nobody stopped it
     job_id = client.submit(sent)
     steps: list[int] = []
 
@@ -161,7 +147,7 @@ def test_a_running_job_stops_within_a_step_when_cancelled(client: Client, shot: 
 
 
 def test_a_job_is_cancelled_while_it_waits_and_while_it_receives(server: str, client: Client, shot: Path) -> None:
-    running, waiting = job(shot, "slow"), job(shot)
+    running, waiting = make_job(shot, "slow"), make_job(shot)
     with Client(server) as other:
         first = other.submit(running)
 
@@ -186,7 +172,7 @@ def test_a_job_is_cancelled_while_it_waits_and_while_it_receives(server: str, cl
 
 def test_jobs_run_one_after_the_other(server: str, shot: Path) -> None:
     with Client(server) as one, Client(server) as two:
-        slow, quick = job(shot, "slow"), job(shot)
+        slow, quick = make_job(shot, "slow"), make_job(shot)
         first = one.submit(slow)
 
         def then(state: dict[str, Any]) -> None:
@@ -205,16 +191,16 @@ def test_jobs_run_one_after_the_other(server: str, shot: Path) -> None:
 
 
 def test_a_job_that_brings_the_worker_down_twice_fails_and_the_next_runs(client: Client, shot: Path) -> None:
-    sent = job(shot, "crash")
+    sent = make_job(shot, "crash")
     with pytest.raises(JobFailed) as caught:
         take(client, sent, client.submit(sent))
     assert caught.value.code == "worker_died"
-    again = job(shot)
+    again = make_job(shot)
     assert len(take(client, again, client.submit(again))) == 6
 
 
 def test_a_job_whose_worker_dies_once_is_tried_again(client: Client, shot: Path, tmp_path: Path) -> None:
-    sent = job(shot, f"crash once {tmp_path / 'crashed'}")
+    sent = make_job(shot, f"crash once {tmp_path / 'crashed'}")
     assert len(take(client, sent, client.submit(sent))) == 6
     assert (tmp_path / "crashed").exists()
 
@@ -222,28 +208,28 @@ def test_a_job_whose_worker_dies_once_is_tried_again(client: Client, shot: Path,
 def test_a_worker_killed_from_outside_is_replaced(client: Client, shot: Path) -> None:
     before = client.status()["worker_pid"]
     os.kill(before, signal.SIGKILL)
-    sent = job(shot)
+    sent = make_job(shot)
     assert len(take(client, sent, client.submit(sent))) == 6
     assert client.status()["worker_pid"] != before
 
 
 def test_a_defect_is_told_without_a_traceback_and_the_service_goes_on(client: Client, shot: Path) -> None:
-    sent = job(shot, "defect")
+    sent = make_job(shot, "defect")
     with pytest.raises(JobFailed) as caught:
         take(client, sent, client.submit(sent))
     assert caught.value.code == "internal"
     assert "ZeroDivisionError" in str(caught.value)
     assert "Traceback" not in str(caught.value)
-    again = job(shot)
+    again = make_job(shot)
     assert len(take(client, again, client.submit(again))) == 6
 
 
 def test_too_little_memory_is_told_with_what_to_do_and_the_next_job_runs(client: Client, shot: Path) -> None:
-    sent = job(shot, "memory")
+    sent = make_job(shot, "memory")
     with pytest.raises(JobFailed, match="take a smaller window") as caught:
         take(client, sent, client.submit(sent))
     assert (caught.value.code, caught.value.exit_code) == ("out_of_memory", 1)
-    again = job(shot)
+    again = make_job(shot)
     assert len(take(client, again, client.submit(again))) == 6
 
 
@@ -270,7 +256,7 @@ def test_another_version_is_told_both_numbers(server: str, monkeypatch: pytest.M
 def test_a_job_that_makes_no_sense_is_refused_by_name(
     client: Client, shot: Path, change: dict[str, Any], word: str
 ) -> None:
-    spec = job(shot).spec() | change
+    spec = make_job(shot).spec() | change
     before = client.jobs()
     with pytest.raises(Refused, match=word):
         client.request("submit", ("accepted",), job=uuid.uuid4().hex, spec=spec, user="", priority="batch")
@@ -306,7 +292,7 @@ def test_rubbish_is_refused_and_changes_nothing(server: str, client: Client, fra
 
 
 def test_a_chunk_that_nobody_asked_for_changes_nothing(client: Client, shot: Path) -> None:
-    sent = job(shot)
+    sent = make_job(shot)
     job_id = client.submit(sent)
     fields = {"job": job_id, "input": "plate", "frame": 1003, "offset": 0, "size": 4, "sha256": "0" * 64}
     client.send("chunk", b"evil", **fields)
@@ -318,7 +304,7 @@ def test_a_chunk_that_nobody_asked_for_changes_nothing(client: Client, shot: Pat
 
 
 def test_what_was_asked_for_and_lost_is_asked_for_again(client: Client, shot: Path) -> None:
-    sent = job(shot)
+    sent = make_job(shot)
     job_id = client.submit(sent)
     while client.receive(0.5):
         pass  # the wants, gone
@@ -326,7 +312,7 @@ def test_what_was_asked_for_and_lost_is_asked_for_again(client: Client, shot: Pa
 
 
 def test_a_frame_that_arrives_damaged_fails_the_job(client: Client, shot: Path) -> None:
-    sent = job(shot)
+    sent = make_job(shot)
     job_id = client.submit(sent)
     message, _ = client.receive(5) or ({}, b"")
     assert (message["type"], message["input"], message["offset"]) == ("want", "plate", 0)
