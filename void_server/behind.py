@@ -14,7 +14,7 @@ import numpy.typing as npt
 from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP
 from void_server.plates.camera import CameraPath, Homography, carry
-from void_server.plates.frame import Frame
+from void_server.plates.frame import Frame, Part
 from void_server.plates.register import Carried, carried_over
 from void_server.plates.sampling import Ring
 from void_server.plates.window import Window
@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 MARGIN = 48  # plate pixels around a hole by which frames are laid over each other
 SLACK = 24  # plate pixels by which the camera's path may be wrong
 ENOUGH = 0.5  # the trust from which on a pixel is not looked for in one more frame
-SHELF_BYTES, SHELF_FRAMES = 512 << 20, 12
+SHELF_BYTES, SHELF_FRAMES = 384 << 20, 16
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,25 @@ class Behind:
     """For every frame of a shot, the pixels that other frames show of what is removed."""
 
     def __init__(
-        self, plate: Footage, quadmasks: Quadmasks, feather: float, path: CameraPath, sources: list[list[int]]
+        self,
+        plate: Footage,
+        quadmasks: Quadmasks,
+        feather: float,
+        path: CameraPath,
+        sources: list[list[int]],
+        hidden: Window,
     ) -> None:
-        """path, sources: by a frame's place in the shot. feather: of the ramp, in plate pixels."""
+        """path, sources: by a frame's place in the shot. feather: of the ramp, in plate pixels. hidden: the part of the
+        plate that something is looked for in, on any frame."""
         self._plate = plate
         self._quadmasks = quadmasks
         self._feather = feather
         self._path = path
         self._sources = sources
-        self._shelf = Shelf(plate)
-
-    def image(self, frame: int) -> Frame:
-        """A frame of the plate, decoded once where it has just been looked at as another's source. Raises BadPlate."""
-        return self._shelf.get(frame)
+        self._useful = {source for of_frame in sources for source in of_frame}
+        # Behind a camera at rest no more of a frame is ever wanted than this.
+        reach = hidden.grown(2 * MARGIN + math.ceil(feather)) if path.rests else quadmasks.window
+        self._shelf = Shelf(plate, reach)
 
     def find(self, frame: int, image: Frame, box: Window) -> Found | None:
         """What other frames show of a box of a frame, in plate pixels; None where none does. Safe in threads.
@@ -71,6 +77,8 @@ class Behind:
         image: that frame, decoded. Raises BadPlate.
         """
         index = frame - self._plate.frames[0]
+        if index in self._useful:
+            self._shelf.put(frame, image)
         if not self._sources[index]:
             return None
         outer = box.grown(MARGIN).intersection(self._quadmasks.window).intersection(image.data_window)
@@ -115,34 +123,45 @@ class Behind:
 
 
 class Shelf:
-    """The frames last used, so that few are decoded twice: SHELF_FRAMES, or as many as SHELF_BYTES hold, or one."""
+    """The frames last used, R, G and B of what lies within `reach`, so that few are decoded twice.
 
-    def __init__(self, plate: Footage) -> None:
+    SHELF_FRAMES of them, or as many as SHELF_BYTES hold, or one.
+    """
+
+    def __init__(self, plate: Footage, reach: Window) -> None:
         self._plate = plate
+        self._reach = reach
         self._lock = threading.Lock()
         self._frames: OrderedDict[int, Frame] = OrderedDict()
 
-    def put(self, frame: int, image: Frame) -> None:
-        """Keep a decoded frame."""
+    def put(self, frame: int, image: Frame) -> Frame:
+        """Keep what is within reach of a decoded frame; returns that."""
+        kept = self._within_reach(image)
         with self._lock:
-            self._frames[frame] = image
+            self._frames[frame] = kept
             self._frames.move_to_end(frame)
             while len(self._frames) > 1 and self._full():
                 self._frames.popitem(last=False)
+        return kept
+
+    def _within_reach(self, image: Frame) -> Frame:
+        common = self._reach.intersection(image.data_window)
+        if common == image.data_window or not (common.width and common.height):
+            return Frame((Part({"dataWindow": image.data_window.box}, image.picture()),), image.name)
+        inside = common.slices_in(image.data_window)
+        channels = {name: channel[inside].copy() for name, channel in image.picture().items()}
+        return Frame((Part({"dataWindow": common.box}, channels),), image.name)
 
     def _full(self) -> bool:
         return len(self._frames) > SHELF_FRAMES or sum(map(_bytes, self._frames.values())) > SHELF_BYTES
 
     def get(self, frame: int) -> Frame:
-        """A frame, decoded where it is not at hand. Raises BadPlate."""
+        """What is within reach of a frame, decoded where it is not at hand. Raises BadPlate."""
         with self._lock:
             kept = self._frames.get(frame)
             if kept is not None:
                 self._frames.move_to_end(frame)
-        if kept is None:
-            kept = self._plate.read(frame)
-            self.put(frame, kept)
-        return kept
+        return kept or self.put(frame, self._plate.read(frame))
 
 
 def _bytes(image: Frame) -> int:

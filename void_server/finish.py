@@ -80,8 +80,7 @@ def finish(
 
     def one(item: tuple[int, int]) -> Frame:
         index, number = item
-        image = made.behind.image(number) if made.behind else plate.read(number)
-        return _Finishing(quadmasks, made, settings, index, number, image).frame()
+        return _Finishing(quadmasks, made, settings, index, number, plate.read(number)).frame()
 
     return stage("finishing", one, enumerate(plate.frames), len(plate.frames), progress)
 

@@ -12,9 +12,11 @@ from void_server.behind import Behind, clear_of
 from void_server.footage import Footage
 from void_server.masks.quadmask import KEEP, PRIMARY
 from void_server.plates.camera import CameraPath, Follower, Link, Proxy, proxy
+from void_server.plates.composite import bounding_box
 from void_server.plates.frame import Frame
 from void_server.plates.grain import Grain, GrainSample, sample_grain
-from void_server.plates.visible import cells, choose_sources
+from void_server.plates.visible import CELL, cells, choose_sources
+from void_server.plates.window import Window
 from void_server.quadmasks import Quadmasks
 from void_server.settings import ShotSettings
 
@@ -86,7 +88,16 @@ class Survey:
             return None
         path = CameraPath(self._links)
         sources = choose_sources(self._wanted, self._clear, path)
-        return Behind(self._plate, self._quadmasks, self._settings.feather, path, sources)
+        return Behind(self._plate, self._quadmasks, self._settings.feather, path, sources, self._hidden())
+
+    def _hidden(self) -> Window:
+        """What is wanted on any frame, in plate pixels."""
+        whole = self._quadmasks.window
+        slices = bounding_box(np.any(self._wanted, axis=0))
+        if slices is None:
+            return whole
+        rows, columns = (slice(span.start * CELL, span.stop * CELL) for span in slices)
+        return Window.from_slices((rows, columns), whole)
 
     def grain(self) -> Grain:
         """After the last frame: the plate's grain, none if none is asked for."""

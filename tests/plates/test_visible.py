@@ -148,10 +148,16 @@ def test_what_shows_for_a_few_frames_in_the_middle_of_a_long_shot_is_found_by_al
 
 def test_of_frames_that_show_the_same_the_nearest_is_first() -> None:
     box = grid((5, 5, 6, 6))
-    clear = [~grid() if frame in (0, 28, 50) else grid() for frame in range(60)]
+    clear = [~grid() if frame in (0, 16, 50) else grid() for frame in range(60)]
     assert choose_sources([box if frame == 40 else grid() for frame in range(60)], clear, rest(60))[40] == [50]
     clear[39] = ~grid()
     assert choose_sources([box if frame == 40 else grid() for frame in range(60)], clear, rest(60))[40] == [39]
+
+
+def test_of_two_as_near_the_one_that_has_been_decoded_already_is_first() -> None:
+    box = grid((5, 5, 6, 6))
+    clear = [~grid() if frame in (32, 48) else grid() for frame in range(60)]
+    assert choose_sources([box if frame == 40 else grid() for frame in range(60)], clear, rest(60))[40] == [32]
 
 
 def test_several_sources_each_add_what_the_others_lack_and_no_more_than_three_do() -> None:

@@ -213,6 +213,11 @@ class CameraPath:
             self._to.append(link.move @ self._to[link.earlier] if link else np.eye(3))
             self._piece.append(self._piece[link.earlier] if link else place)
 
+    @property
+    def rests(self) -> bool:
+        """Whether the camera never moves, as far as is known."""
+        return all(np.array_equal(to, np.eye(3)) for to in self._to)
+
     def between(self, first: int, second: int) -> Homography | None:
         """Where what stands still goes from one frame (by its place in the shot) to another; None if not known."""
         if self._piece[first] != self._piece[second]:

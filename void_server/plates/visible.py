@@ -19,6 +19,7 @@ WORTH = 0.04  # of what a frame wants, what one more source has to add
 FAR = 48.0  # frames after which a source is worth half: light changes, and what was still has moved
 DISTANCES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192)
 ABSOLUTE = 16  # frames spread over the shot that are always considered
+PAST = 1.15  # the worth of a frame that has just been decoded over one that has still to be
 REPEATED = 0.7  # the worth of a frame that has just been a source: its grain would stand still
 
 
@@ -115,7 +116,7 @@ def _shown(
 
 
 def _worth(frame: int, other: int, last_used: dict[int, int]) -> float:
-    near = 1 / (1 + abs(other - frame) / FAR)
+    near = (PAST if other < frame else 1.0) / (1 + abs(other - frame) / FAR)
     if other not in last_used:
         return near
     age = frame - last_used[other]
