@@ -12,7 +12,7 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence
 
-from . import jobs_cli, keys_cli, weights_cli
+from . import doctor_cli, jobs_cli, keys_cli, weights_cli
 from .cli_options import (
     Affected,
     AsJson,
@@ -36,6 +36,7 @@ from .cli_options import (
     read_toml,
     reported,
 )
+from .doctor_cli import DEFAULT_SPOOL
 from .engine_options import DEFAULT_ANSWERS, Attention, EngineOptions, MaskOptions, Plan, ReasonerName
 from .service.logs import LogLevel
 from .service.watch import most_memory
@@ -53,8 +54,7 @@ app = typer.Typer(
 app.add_typer(weights_cli.app, name="weights")
 app.add_typer(jobs_cli.app)
 app.add_typer(keys_cli.app, name="keys")
-
-DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
+app.add_typer(doctor_cli.app)
 
 
 @app.callback(invoke_without_command=True)
