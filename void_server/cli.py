@@ -38,7 +38,7 @@ from .cli_options import (
 )
 from .doctor_cli import DEFAULT_SPOOL
 from .engine_options import DEFAULT_ANSWERS, Attention, EngineOptions, MaskOptions, Plan, ReasonerName
-from .service.logs import LogLevel
+from .service.logs import LogFormat, LogLevel
 from .service.watch import most_memory
 
 app = typer.Typer(
@@ -136,6 +136,7 @@ def serve(
     ] = None,
     metrics: Annotated[str, typer.Option(help="HOST:PORT at which Prometheus may ask; empty is nowhere.")] = "",
     log_level: Annotated[LogLevel, typer.Option(help="What goes to stderr.")] = "info",
+    log_format: Annotated[LogFormat, typer.Option(help="Lines for people, or JSON objects.")] = "text",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -165,6 +166,7 @@ def serve(
             keeping,
             limits,
             log_level,
+            log_format,
             drain=drain,
             keys=keys,
             metrics=metrics,

@@ -1,7 +1,7 @@
 """The worker process: loads the weights once, then runs jobs one after the other. All that can crash happens here.
 
-Started by the front as `python -m void_server.service.worker LEVEL OPTIONS MASKS`: the log's level, EngineOptions and
-MaskOptions as JSON.
+Started by the front as `python -m void_server.service.worker LEVEL FORMAT OPTIONS MASKS`: the log's level and format,
+EngineOptions and MaskOptions as JSON.
 Speaks `link.py`'s messages.
 """
 
@@ -41,7 +41,7 @@ from void_server.shot import build_quadmasks, remove_object
 
 from .folder import NO_ROOM, checkpoint_folder, input_file, result_file
 from .link import Message, Pipe, messages
-from .logs import LogLevel, log_to_stderr
+from .logs import LogFormat, LogLevel, log_to_stderr
 
 log = logging.getLogger("void.worker")
 
@@ -200,8 +200,8 @@ def _take_stdout() -> Pipe:
 def main() -> None:
     """Load the engine, say so, and run jobs until the front is gone."""
     pipe = _take_stdout()
-    level, options, masks = sys.argv[1:]
-    log_to_stderr(cast(LogLevel, level))
+    level, form, options, masks = sys.argv[1:]
+    tag = log_to_stderr(cast(LogLevel, level), cast(LogFormat, form))
     started = time.monotonic()
     commands: queue.Queue[Message] = queue.Queue()
     cancellations = Cancellations()
@@ -214,7 +214,10 @@ def main() -> None:
         return
     pipe.send("ready", engine=engine.name, notice=engine.notice, seconds=time.monotonic() - started)
     while True:
-        run_job(engine, tools, commands.get(), pipe, cancellations)
+        command = commands.get()
+        tag.running = command["job"]
+        run_job(engine, tools, command, pipe, cancellations)
+        tag.running = ""
 
 
 if __name__ == "__main__":
