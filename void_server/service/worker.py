@@ -77,13 +77,18 @@ class Reporter:
         self._settings = settings
         self._pipe = pipe
         self._cancellations = cancellations
-        self._stage, self._first, self._started = "", 0, 0.0
+        self._stage, self._first = "", 0
+        self._started = self._told = time.monotonic()
 
     def step(self, stage: str, step: int, steps: int) -> None:
         """Report a step. Raises JobStopped."""
         self._cancellations.check(self._job)
-        if stage != self._stage:  # a stage that a restart goes on with begins at a later step
-            self._stage, self._first, self._started = stage, step, time.monotonic()
+        now = time.monotonic()
+        if stage != self._stage:
+            # A stage that a restart goes on with begins at a later step. Others may first be told of at their first.
+            self._stage, self._first = stage, step if step > 1 else 0
+            self._started = self._told if step == 1 else now
+        self._told = now
         self._pipe.send(
             "progress", job=self._job, stage=stage, step=step, steps=steps, eta=self._left(stage, step, steps)
         )
