@@ -13,7 +13,7 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence
 
-from . import jobs_cli, keys_cli, weights_cli
+from . import doctor_cli, jobs_cli, keys_cli, weights_cli
 from .cli_options import (
     Affected,
     AsJson,
@@ -39,8 +39,9 @@ from .cli_options import (
     read_toml,
     reported,
 )
+from .doctor_cli import DEFAULT_SPOOL
 from .engine_options import DEFAULT_ANSWERS, Attention, EngineOptions, MaskOptions, Plan, ReasonerName
-from .service.logs import LogLevel
+from .service.logs import LogFormat, LogLevel
 from .service.watch import most_memory
 
 app = typer.Typer(
@@ -56,8 +57,7 @@ app = typer.Typer(
 app.add_typer(weights_cli.app, name="weights")
 app.add_typer(jobs_cli.app)
 app.add_typer(keys_cli.app, name="keys")
-
-DEFAULT_SPOOL = Path.home() / ".cache" / "void" / "spool"
+app.add_typer(doctor_cli.app)
 
 
 @app.callback(invoke_without_command=True)
@@ -142,6 +142,7 @@ def serve(
     ] = None,
     metrics: Annotated[str, typer.Option(help="HOST:PORT at which Prometheus may ask; empty is nowhere.")] = "",
     log_level: Annotated[LogLevel, typer.Option(help="What goes to stderr.")] = "info",
+    log_format: Annotated[LogFormat, typer.Option(help="Lines for people, or JSON objects.")] = "text",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input closes.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -172,6 +173,7 @@ def serve(
             keeping,
             limits,
             log_level,
+            log_format,
             drain=drain,
             keys=keys,
             metrics=metrics,

@@ -291,6 +291,7 @@ def test_those_that_somebody_waits_for_go_before_the_batch(killable: Server, sho
     (tmp_path / "go").touch()
     for thread in threads:
         thread.result()
+    until(lambda: killable.log().count(": done") == 3, "the log has them all")
     log = killable.log()
     order = sorted(ids, key=lambda job_id: log.index(f"job {job_id}: done"))
     assert order == [ids[0], ids[2], ids[1]]

@@ -16,7 +16,7 @@ from void_server.engine_options import EngineOptions, MaskOptions
 
 from .front import Front
 from .journal import NAME, BadJournal, Journal
-from .logs import LogLevel, log_to_stderr
+from .logs import LogFormat, LogLevel, log_to_stderr
 from .socket import CannotServe
 from .store import Keeping
 from .watch import Limits
@@ -32,6 +32,7 @@ def serve_until_stopped(
     keeping: Keeping,
     limits: Limits,
     log_level: LogLevel,
+    log_format: LogFormat,
     *,
     drain: float,
     keys: Path | None,
@@ -43,13 +44,12 @@ def serve_until_stopped(
 
     Says in one line on stdout when the weights are loaded. `drain`, `keys`, `metrics`: see Front. Raises BadInput.
     """
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format)
     passing = bind.endswith(":*")
     folder = _folder(spool, passing=passing)
     try:
-        front = Front(
-            bind, folder, [log_level, options.to_json(), masks.to_json()], keeping, limits, drain, keys, metrics
-        )
+        worker: list[str] = [log_level, log_format, options.to_json(), masks.to_json()]
+        front = Front(bind, folder, worker, keeping, limits, drain=drain, keys=keys, metrics=metrics)
 
         def on_ready(seconds: float) -> None:
             facts = front.describe()

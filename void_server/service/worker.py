@@ -1,7 +1,7 @@
 """The worker process: loads the weights once, then runs jobs one after the other. All that can crash happens here.
 
-Started by the front as `python -m void_server.service.worker LEVEL OPTIONS MASKS`: the log's level, EngineOptions and
-MaskOptions as JSON.
+Started by the front as `python -m void_server.service.worker LEVEL FORMAT OPTIONS MASKS`: the log's level and format,
+EngineOptions and MaskOptions as JSON.
 Speaks `link.py`'s messages.
 """
 
@@ -43,7 +43,7 @@ from void_server.stages import AHEAD, THREADS
 
 from .folder import NO_ROOM, checkpoint_folder, input_file, result_file
 from .link import Message, Pipe, messages
-from .logs import LogLevel, log_to_stderr
+from .logs import LogFormat, LogLevel, log_to_stderr
 
 log = logging.getLogger("void.worker")
 
@@ -79,13 +79,18 @@ class Reporter:
         self._settings = settings
         self._pipe = pipe
         self._cancellations = cancellations
-        self._stage, self._first, self._started = "", 0, 0.0
+        self._stage, self._first = "", 0
+        self._started = self._told = time.monotonic()
 
     def step(self, stage: str, step: int, steps: int) -> None:
         """Report a step. Raises JobStopped."""
         self._cancellations.check(self._job)
-        if stage != self._stage:  # a stage that a restart goes on with begins at a later step
-            self._stage, self._first, self._started = stage, step, time.monotonic()
+        now = time.monotonic()
+        if stage != self._stage:
+            # A stage that a restart goes on with begins at a later step. Others may first be told of at their first.
+            self._stage, self._first = stage, step if step > 1 else 0
+            self._started = self._told if step == 1 else now
+        self._told = now
         self._pipe.send(
             "progress", job=self._job, stage=stage, step=step, steps=steps, eta=self._left(stage, step, steps)
         )
@@ -205,8 +210,8 @@ def _take_stdout() -> Pipe:
 def main() -> None:
     """Load the engine, say so, and run jobs until the front is gone."""
     pipe = _take_stdout()
-    level, options, masks = sys.argv[1:]
-    log_to_stderr(cast(LogLevel, level))
+    level, form, options, masks = sys.argv[1:]
+    tag = log_to_stderr(cast(LogLevel, level), cast(LogFormat, form))
     started = time.monotonic()
     commands: queue.Queue[Message] = queue.Queue()
     cancellations = Cancellations()
@@ -219,7 +224,10 @@ def main() -> None:
         return
     pipe.send("ready", engine=engine.name, notice=engine.notice, seconds=time.monotonic() - started)
     while True:
-        run_job(engine, tools, commands.get(), pipe, cancellations)
+        command = commands.get()
+        tag.running = command["job"]
+        run_job(engine, tools, command, pipe, cancellations)
+        tag.running = ""
 
 
 if __name__ == "__main__":
