@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 MARGIN = 48  # plate pixels around a hole by which frames are laid over each other
 SLACK = 24  # plate pixels by which the camera's path may be wrong
 ENOUGH = 0.5  # the trust from which on a pixel is not looked for in one more frame
-SHELF_BYTES, SHELF_FRAMES = 384 << 20, 16
+SHELF_BYTES, SHELF_FRAMES = 256 << 20, 32
 
 
 @dataclass(frozen=True)

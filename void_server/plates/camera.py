@@ -13,14 +13,14 @@ import numpy.typing as npt
 Homography = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-PROXY_WIDTH = 960
+PROXY_WIDTH = 640
 MIDDLE_GREY = 0.18
 
 # Features, in proxy pixels: tracked there and back to within BACK; taken as one camera to within FIT. A camera that
 # moves them by less than LOCKED, and what noise adds (never more than UNSURE), in three quarters of the
 # picture does not move.
 # What is not still gets the grey of what is, LEVEL around it.
-FEATURES = 800
+FEATURES = 400
 BACK = 0.3
 FIT = 0.75
 LOCKED = 0.05

@@ -91,8 +91,9 @@ def _at_rest(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], ring: 
         left -= np.median(left)  # light, not motion
         same = np.abs(left) <= 3 * np.median(np.abs(left)) + 0.5
         x, y = dx[same], dy[same]
-        inverse = np.linalg.inv(np.array([[x @ x, x @ y], [x @ y, y @ y]], np.float64) + np.eye(2) * 1e-3)
-        shift -= inverse @ np.array([x @ left[same], y @ left[same]], np.float64)
+        across, mixed, down = (float((one * two).sum()) for one, two in ((x, x), (x, y), (y, y)))
+        inverse = np.linalg.inv(np.array([[across, mixed], [mixed, down]]) + np.eye(2) * 1e-3)
+        shift -= inverse @ [float((x * left[same]).sum()), float((y * left[same]).sum())]
         # Blurred grain is the same over 4 pi GRAIN^2 pixels.
         error = GRAIN * math.sqrt(4 * math.pi * np.trace(inverse) * left[same].var())
     return bool(np.hypot(*shift) < min(RESTS + 2 * error, UNSURE))

@@ -29,26 +29,37 @@ def enlarge(
     axis that shrinks is averaged.
     """
     rows, columns = part or (slice(0, height), slice(0, width))
-    down, from_rows = _operator(encoded.shape[0], height, rows)
-    across, from_columns = _operator(encoded.shape[1], width, columns)
-    pixels = np.asarray(encoded, np.float32)[from_rows, from_columns]
-    wide = across @ pixels.transpose(1, 0, 2).reshape(pixels.shape[1], -1)
-    wide = wide.reshape(len(across), -1, 3).transpose(1, 0, 2).reshape(len(pixels), -1)
-    return np.clip(down @ wide, 0, 1).reshape(len(down), len(across), 3)
+    pixels = np.asarray(encoded, np.float32)
+    tall = _weighed(pixels, *_taps(encoded.shape[0], height, rows), axis=0)
+    return np.clip(_weighed(tall, *_taps(encoded.shape[1], width, columns), axis=1), 0, 1)
 
 
-def _operator(size: int, new: int, part: slice) -> tuple[npt.NDArray[np.float32], slice]:
-    """What resizing one axis does, as a matrix from those old pixels that count to a part of the new ones."""
-    matrix = _resizing(size, new)[part]
-    used = np.flatnonzero(matrix.any(axis=0))
-    span = slice(int(used[0]), int(used[-1]) + 1)
-    return np.ascontiguousarray(matrix[:, span]), span
+def _weighed(
+    pixels: npt.NDArray[np.float32], places: npt.NDArray[np.intp], weights: npt.NDArray[np.float32], axis: int
+) -> npt.NDArray[np.float32]:
+    """Sums of the pixels at places [n, k] along an axis by their weights, tap by tap: BLAS would fight over the cores
+    that frames are worked on in already."""
+    shape = [1] * pixels.ndim
+    shape[axis] = -1
+    total = np.take(pixels, places[:, 0], axis) * weights[:, 0].reshape(shape)
+    for tap in range(1, places.shape[1]):
+        total += np.take(pixels, places[:, tap], axis) * weights[:, tap].reshape(shape)
+    return total
+
+
+def _taps(size: int, new: int, part: slice) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """Which old pixels count to each of a part of the new ones, [n, k], and how much."""
+    places, weights = _filter(size, new)
+    return places[part], weights[part]
 
 
 @functools.lru_cache(maxsize=16)
-def _resizing(size: int, new: int) -> npt.NDArray[np.float32]:
-    """OpenCV's filter along one axis, [new, size], by what it makes of single pixels; both axes then work alone."""
-    return _resize(np.eye(size, dtype=np.float32), size, new, growing=cv2.INTER_LANCZOS4)
+def _filter(size: int, new: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """OpenCV's filter along one axis, by what it makes of single pixels: both axes then work alone."""
+    matrix = _resize(np.eye(size, dtype=np.float32), size, new, growing=cv2.INTER_LANCZOS4)
+    taps = max(1, int((matrix != 0).sum(axis=1).max()))
+    places = np.argsort(matrix == 0, axis=1, kind="stable")[:, :taps]
+    return places, np.take_along_axis(matrix, places, axis=1)
 
 
 def _resize(image: npt.NDArray[Any], width: int, height: int, *, growing: int) -> npt.NDArray[np.float32]:
