@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from void_server.plates.frame import Frame
 COLUMNS = 4
 THUMBNAIL = 360  # pixels wide
 GAP = 8
+LINE = 105  # letters of a notice across the sheet
 COLOURS = {PRIMARY: (225, 60, 50), OVERLAP: (240, 160, 40), AFFECTED: (70, 130, 220), KEEP: (40, 40, 40)}
 # Where a pixel is from.
 PLATE, REAL, GENERATED = (np.array(colour, np.float32) for colour in ((40, 40, 40), (80, 200, 225), (240, 140, 40)))
@@ -114,12 +116,13 @@ def _thumbnail(picture: Image8) -> Image8:
 def _contact_sheet(columns: list[tuple[str, list[Image8]]], rows: list[str], notices: list[str]) -> Image.Image:
     height = columns[0][1][0].shape[0]
     font, label = ImageFont.load_default(22), 34
-    top = 44 + 34 * len(notices)
+    lines = [line for notice in notices for line in textwrap.wrap(notice, LINE)]
+    top = 44 + 34 * len(lines)
     size = (GAP + len(columns) * (THUMBNAIL + GAP), top + len(rows) * (height + label + GAP))
     sheet = Image.new("RGB", size, (24, 24, 24))
     draw = ImageDraw.Draw(sheet)
-    for index, notice in enumerate(notices):
-        draw.text((GAP, 6 + 34 * index), notice.upper(), font=ImageFont.load_default(26), fill=(255, 190, 60))
+    for index, line in enumerate(lines):
+        draw.text((GAP, 6 + 34 * index), line, font=ImageFont.load_default(26), fill=(255, 190, 60))
     for column, (title, views) in enumerate(columns):
         x = GAP + column * (THUMBNAIL + GAP)
         draw.text((x, top - 34), f"frame {title}", font=font, fill=(220, 220, 220))
