@@ -18,6 +18,8 @@ from void_server.footage import Footage
 from void_server.plates.frame import Frame
 from void_server.settings import ShotSettings
 
+pytestmark = pytest.mark.slow
+
 SHOWS = TruthScene(480, 272, 8, drop=0.15)
 NEVER = TruthScene(480, 272, 8, shows=False, drop=0.02)
 QUARTER = dataclasses.replace(NEVER, object_width=0.25, drop=None)

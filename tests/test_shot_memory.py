@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench.memory import DISTINCT, given, measured
 from bench.scenes import TruthScene
+
+pytestmark = pytest.mark.slow
 
 PLATE = 960 * 540 * 3 * 2  # bytes; half R, G and B
 
