@@ -15,6 +15,8 @@ from void_server.mattes import Mattes
 from void_server.plates.exr import write_frame
 from void_server.shot import remove_object
 
+pytestmark = pytest.mark.slow
+
 EVERY_HALF = np.arange(65536, dtype=np.uint16).reshape(256, 256)  # NaN payloads, both infinities, -0.0, subnormals
 LOSSLESS = ["NO", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "HTJ2K32", "HTJ2K256", "ZSTD"]
 FRAMES = range(1001, 1004)

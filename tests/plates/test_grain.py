@@ -16,6 +16,8 @@ from void_server.plates.grain import Grain, sample_grain
 
 Pixels = npt.NDArray[np.float32]
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 1080, 2048
 TINT = np.array([1.1, 1, 0.8], np.float32)
 ALL = np.ones((HEIGHT, WIDTH), bool)
