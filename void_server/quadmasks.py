@@ -96,10 +96,8 @@ class Quadmasks:
         box = bounding_box(selected)
         if box is None:
             return None
-        left, top = self.window.x + place[1].start + box[1].start, self.window.y + place[0].start + box[0].start
-        width, height = box[1].stop - box[1].start, box[0].stop - box[0].start
-        grown = Window(left - reach, top - reach, width + 2 * reach, height + 2 * reach)
-        return grown.intersection(self.window)
+        found = Window.from_slices(box, Window.from_slices(place, self.window))
+        return found.grown(reach).intersection(self.window)
 
 
 def _slices(selected: npt.NDArray[np.bool_]) -> tuple[slice, slice]:

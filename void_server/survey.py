@@ -58,6 +58,8 @@ class Survey:
 
     def look(self, frame: int, image: Frame) -> Seen:
         """At one frame, in any thread."""
+        if not (self._settings.real_pixels or frame in self._grainy):
+            return Seen(None, None)
         window, data = self._quadmasks.window, image.data_window
         here = data.slices_in(window)
         quadmask = self._quadmasks[frame]
