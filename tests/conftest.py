@@ -60,13 +60,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a `void serve` with small random weights in the real layout, through the real loading code."""
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small random weights in the real layout; not to be written to."""
     from void_server.training.tiny import write_random_weights
 
-    folder = tmp_path_factory.mktemp("tiny")
-    write_random_weights(folder / "weights")
-    with own_server(weights=folder / "weights", log=folder / "log") as address:
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    write_random_weights(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_server(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a `void serve` with small random weights, through the real loading code."""
+    with own_server(weights=tiny_folder, log=tmp_path_factory.mktemp("tiny") / "log") as address:
         yield address
 
 

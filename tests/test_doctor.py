@@ -12,26 +12,17 @@ import pytest
 from servers import free_address
 from void_client import keys
 
-from void_server.training.tiny import write_random_weights
-
 Examined = Callable[..., tuple[int, dict[str, dict[str, str]]]]
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "weights"
-    write_random_weights(folder)
-    return folder
-
-
 @pytest.fixture
-def examined(void: Any, tmp_path: Path, weights: Path) -> Examined:
+def examined(void: Any, tmp_path: Path, tiny_folder: Path) -> Examined:
     """Exit status, and findings by what they are about."""
 
     def run(env: dict[str, str] | None = None, **changes: object) -> tuple[int, dict[str, dict[str, str]]]:
         options = {
             "server": free_address(),
-            "weights": weights,
+            "weights": tiny_folder,
             "spool": tmp_path / "spool",
             "keys": tmp_path / "keys",
         } | changes

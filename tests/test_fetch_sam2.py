@@ -16,7 +16,6 @@ from typer.testing import CliRunner, Result
 
 from void_server.masks.sam2 import Sam2
 from void_server.sam2_weights import verify
-from void_server.training.tiny import write_random_weights
 from void_server.training.tiny_sam2 import write_random_sam2
 from void_server.weights_cli import app
 
@@ -30,14 +29,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random SAM 2; not to be written to."""
     folder = tmp_path_factory.mktemp("sam2") / "tiny"
     write_random_sam2(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tiny_void(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of VOID; not to be written to."""
-    folder = tmp_path_factory.mktemp("void") / "tiny"
-    write_random_weights(folder)
     return folder
 
 
@@ -168,8 +159,8 @@ def test_a_full_disk_is_noticed_beforehand(remote: Hub, tmp_path: Path, monkeypa
     assert remote.bodies == []
 
 
-def test_void_s_weights_are_verified_with_the_sam2_beside_them(remote: Hub, tiny_void: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_void, tmp_path / "w")
+def test_void_s_weights_are_verified_with_the_sam2_beside_them(remote: Hub, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "w")
     assert weights("verify", folder).stdout == f"{folder}: whole, as far as can be told without hashes\n"
     assert weights("fetch", folder, "--sam2").exit_code == 0
     place = folder / "sam2"
@@ -188,8 +179,8 @@ def test_void_s_weights_are_verified_with_the_sam2_beside_them(remote: Hub, tiny
     assert one.stdout == f"{folder}: whole, as far as can be told without hashes\n"
 
 
-def test_a_config_left_in_void_s_folder_doesn_t_make_it_a_sam2(tiny: Path, tiny_void: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_void, tmp_path / "w")
+def test_a_config_left_in_void_s_folder_doesn_t_make_it_a_sam2(tiny: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "w")
     shutil.copy(tiny / "config.json", folder)
     assert problems(folder) == {}
     (folder / "void_pass2.safetensors").unlink()
@@ -252,8 +243,8 @@ def test_the_command_fetches_and_makes_a_sam2(void: Void, tiny: Path, tmp_path: 
     assert (place / WEIGHTS).read_bytes() == (tmp_path / "w" / "sam2" / WEIGHTS).read_bytes(), "seed 0 too"
 
 
-def test_a_sam2_is_made_beside_void_s_tiny_weights(tiny_void: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_void, tmp_path / "w")
+def test_a_sam2_is_made_beside_void_s_tiny_weights(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "w")
     before = files_below(folder)
     assert weights("tiny", folder, "--sam2").exit_code == 0
     assert files_below(folder) - before == {"sam2/config.json", f"sam2/{WEIGHTS}"}

@@ -17,7 +17,6 @@ from void_server.model.settings import latent_frames
 from void_server.plates.colour import ModelCurve
 from void_server.plates.window import Window
 from void_server.settings import BadSettings, ShotSettings
-from void_server.training.tiny import write_random_weights
 from void_server.void_engine import VoidEngine
 
 
@@ -33,10 +32,8 @@ class Steps:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> VoidEngine:
-    folder: Path = tmp_path_factory.mktemp("weights") / "tiny"
-    write_random_weights(folder)
-    return VoidEngine.load(EngineOptions(weights=folder))
+def engine(tiny_folder: Path) -> VoidEngine:
+    return VoidEngine.load(EngineOptions(weights=tiny_folder))
 
 
 def ask(count: int, steps: Steps, **changes: object) -> RemovalRequest:

@@ -12,7 +12,6 @@ from test_void_engine_resume import Interrupted, Steps, ask
 
 from void_server.engine_options import EngineOptions
 from void_server.model import OutOfMemory
-from void_server.training.tiny import write_random_weights
 from void_server.void_engine import VoidEngine
 
 
@@ -27,16 +26,9 @@ class Told(Steps):
         self.notices.append(text)
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("weights") / "tiny"
-    write_random_weights(folder)
-    return folder
-
-
 @pytest.fixture
-def engine(weights: Path) -> VoidEngine:
-    return VoidEngine.load(EngineOptions(weights=weights))
+def engine(tiny_folder: Path) -> VoidEngine:
+    return VoidEngine.load(EngineOptions(weights=tiny_folder))
 
 
 def fill_the_card(engine: VoidEngine, part: str, calls: int) -> None:
@@ -73,8 +65,8 @@ def test_memory_that_runs_out_costs_time_and_no_bit(engine: VoidEngine, tmp_path
     assert not later.notices
 
 
-def test_where_the_leanest_plan_does_not_fit_either_it_is_said_and_the_next_shot_runs(weights: Path) -> None:
-    engine = VoidEngine.load(EngineOptions(weights=weights, plan="swap"))
+def test_where_the_leanest_plan_does_not_fit_either_it_is_said_and_the_next_shot_runs(tiny_folder: Path) -> None:
+    engine = VoidEngine.load(EngineOptions(weights=tiny_folder, plan="swap"))
     expected = engine.remove(ask(Steps()))
     real = engine._loaded.vae.decode_chunks
     fill_the_card(engine, "decoding", 0)

@@ -48,15 +48,8 @@ class Steps:
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("weights") / "tiny"
-    write_random_weights(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def engine(weights: Path) -> VoidEngine:
-    return VoidEngine.load(EngineOptions(weights=weights))
+def engine(tiny_folder: Path) -> VoidEngine:
+    return VoidEngine.load(EngineOptions(weights=tiny_folder))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +90,7 @@ def ask(steps: Steps, checkpoint: Path | None = None, **changes: object) -> Remo
 )
 def test_another_engine_goes_on_from_the_last_checkpoint_to_the_same_bits(
     engine: VoidEngine,
-    weights: Path,
+    tiny_folder: Path,
     undisturbed: npt.NDArray[np.float32],
     tmp_path: Path,
     interrupted: tuple[str, int],
@@ -107,7 +100,7 @@ def test_another_engine_goes_on_from_the_last_checkpoint_to_the_same_bits(
     with pytest.raises(Interrupted):
         engine.remove(ask(Steps(interrupted), folder))
     steps = Steps()
-    result = VoidEngine.load(EngineOptions(weights=weights)).remove(ask(steps, folder))
+    result = VoidEngine.load(EngineOptions(weights=tiny_folder)).remove(ask(steps, folder))
     assert steps.seen[0] == resumed
     assert result.tobytes() == undisturbed.tobytes()
 
@@ -124,7 +117,7 @@ def test_checkpoints_change_nothing_and_are_few(
 
 @pytest.mark.parametrize("change", ["clip", "quadmask", "prompt", "seed", "weights"])
 def test_a_checkpoint_of_something_else_is_not_taken(
-    engine: VoidEngine, tmp_path: Path, change: str, weights: Path
+    engine: VoidEngine, tmp_path: Path, change: str, tiny_folder: Path
 ) -> None:
     folder = tmp_path / "checkpoint"
     with pytest.raises(Interrupted):

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from void_server.model import PassSettings, VoidModel, WeightsFolder
-from void_server.training.tiny import write_random_weights
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = Path(os.environ.get("VOID_SHARED", ROOT.parent / "shared")) / "goldens"
@@ -92,13 +91,6 @@ def golden_model(goldens: Path) -> VoidModel:
 def narrow_model(goldens: Path) -> VoidModel:
     folder = goldens / "model"
     return VoidModel.load(folder / "ckpt", folder / "void_pass1_narrow.safetensors", folder / "void_pass2.safetensors")
-
-
-@pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("weights") / "tiny"
-    write_random_weights(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

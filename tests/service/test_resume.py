@@ -14,17 +14,9 @@ from servers import Server
 from void_client.client import Client, Job
 
 from void_server.checkpoints import EVERY
-from void_server.training.tiny import write_random_weights
 
 STEPS = 24
 SETTINGS = {"passes": 2, "pass1": {"steps": STEPS}, "pass2": {"steps": STEPS}}
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "weights"
-    write_random_weights(folder)
-    return folder
 
 
 def undisturbed(server: Server, sent: Job, job_id: str) -> dict[int, bytes]:
@@ -36,15 +28,15 @@ def undisturbed(server: Server, sent: Job, job_id: str) -> dict[int, bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_anywhere_a_job_ends_in_the_bits_of_one_that_was_not(
-    shot: Path, weights: Path, tmp_path: Path, seed: int
+    shot: Path, tiny_folder: Path, tmp_path: Path, seed: int
 ) -> None:
     """Three times the server and once the worker; a result's header names its job, so both have the same id."""
     sent, job_id = make_job(shot, "An empty table.", **SETTINGS), uuid.uuid4().hex
-    calm = Server(tmp_path / "calm", "--weights", weights, engine="void")
+    calm = Server(tmp_path / "calm", "--weights", tiny_folder, engine="void")
     expected = undisturbed(calm, sent, job_id)
     calm.stop()
     chance = random.Random(seed)
-    server = Server(tmp_path / "killed", "--weights", weights, engine="void")
+    server = Server(tmp_path / "killed", "--weights", tiny_folder, engine="void")
     following = Following(server.address, sent, job_id)
     try:
         for who in chance.sample(["server", "server", "server", "worker"], 4):
