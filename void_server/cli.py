@@ -13,7 +13,7 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence
 
-from . import doctor_cli, jobs_cli, keys_cli, weights_cli
+from . import batch_cli, doctor_cli, jobs_cli, keys_cli, weights_cli
 from .cli_options import (
     Affected,
     AsJson,
@@ -55,6 +55,7 @@ app = typer.Typer(
     "that has a table for each command.\n\nExit status: 0 done, 1 failed, 2 bad usage or bad input, 130 cancelled.",
 )
 app.add_typer(weights_cli.app, name="weights")
+app.add_typer(batch_cli.app)
 app.add_typer(jobs_cli.app)
 app.add_typer(keys_cli.app, name="keys")
 app.add_typer(doctor_cli.app)
@@ -288,7 +289,7 @@ def _deliver(
     delivery = Delivery(FileSequence.parse(out), job.frames, overwrite=overwrite)
     delivery.refuse_inputs(job.inputs, job.frames)
     display = Display()
-    with server_for(server, serve, weights, display) as address, Client(address) as client:
+    with server_for(server, serve, weights, display.say) as address, Client(address) as client:
         finished = run_shot(client, job, delivery, display, patience)
     jobs_cli.print_finished(finished, out, as_json)
 

@@ -80,7 +80,7 @@ class Display:
                 print(f"void: {STAGES[stage]}", file=sys.stderr, flush=True)
         left = time_left(state["eta"])
         self._progress.update(self._task, completed=state["step"], total=max(1, state["steps"]), left=left)
-        if not self._live and _worth_a_line(state["step"], state["steps"]):
+        if not self._live and worth_a_line(state["step"], state["steps"]):
             print(
                 f"void: {STAGES[stage]} {state['step']}/{state['steps']} {left}".rstrip(), file=sys.stderr, flush=True
             )
@@ -97,6 +97,6 @@ class Display:
         self._console.print(f"void: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _worth_a_line(step: int, steps: int) -> bool:
+def worth_a_line(step: int, steps: int) -> bool:
     """Ten lines a stage, at most."""
     return step > 0 and (step == steps or step * 10 // steps > (step - 1) * 10 // steps)

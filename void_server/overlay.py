@@ -92,18 +92,28 @@ def overlay_picture(
     The plate's light, in linear Rec.709, is cut to 0..1 (NaN is black, and so is what it does not cover) and mixed with
     the colours in linear light. A level counts as one of the four within 12 of 255, as in the gizmo. Raises BadPlate.
     """
-    window = plate.display_window
-    light = np.zeros((window.height, window.width, 3), np.float32)
-    common = window.intersection(plate.data_window)
-    if common.width and common.height:
-        rgb = plate.rgb()[common.slices_in(plate.data_window)]
-        light[common.slices_in(window)] = SCREEN.clean(space.to_rec709(rgb))
-    under = shrink(light, width, height)
+    under = _light(plate, width, height, space)
     mixed = under.copy()
-    for colour, where in _coloured(255 * quadmask_layer(quadmask, window)):
+    for colour, where in _coloured(255 * quadmask_layer(quadmask, plate.display_window)):
         share = MIX * shrink(where, width, height)[..., None]
         mixed += share * (np.array(colour, np.float32) - under)
     return np.rint(255 * SCREEN.encode(mixed)).astype(np.uint8)
+
+
+def screen_picture(frame: Frame, width: int, height: int, space: WorkingSpace = LINEAR_REC709) -> Picture:
+    """One frame alone, as overlay_picture shows it."""
+    return np.rint(255 * SCREEN.encode(_light(frame, width, height, space))).astype(np.uint8)
+
+
+def _light(frame: Frame, width: int, height: int, space: WorkingSpace) -> npt.NDArray[np.float32]:
+    """A frame's format in linear Rec.709 within 0..1, float32 [height, width, 3]."""
+    window = frame.display_window
+    light = np.zeros((window.height, window.width, 3), np.float32)
+    common = window.intersection(frame.data_window)
+    if common.width and common.height:
+        rgb = frame.rgb()[common.slices_in(frame.data_window)]
+        light[common.slices_in(window)] = SCREEN.clean(space.to_rec709(rgb))
+    return shrink(light, width, height)
 
 
 def _coloured(levels: npt.NDArray[np.float32]) -> Iterator[tuple[tuple[float, float, float], npt.NDArray[np.bool_]]]:

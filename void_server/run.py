@@ -6,7 +6,7 @@ import getpass
 import platform
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,13 +105,13 @@ def make_job(
 
 
 @contextmanager
-def server_for(address: str, serve: bool, weights: Path | None, display: Display) -> Iterator[str]:
+def server_for(address: str, serve: bool, weights: Path | None, say: Callable[[str], None]) -> Iterator[str]:
     """The server's address: the one that answers, or with `serve` one started there for the time being."""
     if serve:
         try:
             Client(address, timeout=1.0).close()
         except ServerUnreachable:
-            display.say(f"no server at {address}: starting one for this shot")
+            say(f"no server at {address}: starting one for this shot")
             with own_server(weights=weights, bind=address) as started:
                 yield started
             return
@@ -128,7 +128,12 @@ def run_shot(
     job_id = client.submit(job)
     display.say(f"job {job_id} at {client.address}")
     display.say(f"working space: {job.colour['name']}")
-    facts = {
+    return take(client, job_id, delivery, display, facts_of(job), inputs=job.inputs, patience=patience)
+
+
+def facts_of(job: Job) -> dict[str, Any]:
+    """What a manifest says of what was asked for."""
+    return {
         "first": job.frames.first,
         "last": job.frames.last,
         "inputs": {name: str(sequence.folder / sequence.pattern) for name, sequence in job.inputs.items()},
@@ -137,7 +142,6 @@ def run_shot(
         "settings": job.settings,
         "colourspace": job.colour,
     }
-    return take(client, job_id, delivery, display, facts, inputs=job.inputs, patience=patience)
 
 
 def take(
@@ -150,22 +154,31 @@ def take(
     inputs: dict[str, FileSequence] | None = None,
     patience: float = protocol.PATIENCE,
 ) -> Finished:
-    """Follow a job to its end and write what it yields; the server then forgets it. `patience`: see follow."""
-    with _interrupts() as interrupted, display:
-        try:
-            state = follow(
-                client,
-                job_id,
-                on_frame=delivery.write,
-                on_state=display.show,
-                on_silence=display.show_silence,
-                cancelled=interrupted.is_set,
-                inputs=inputs,
-                patience=patience,
-            )
-        except (JobFailed, JobCancelled):
-            client.release(job_id)
-            raise
+    """Follow a job to its end, and show how it goes. Ctrl-C cancels it. Else as `fetch`."""
+    with interrupts() as interrupted, display:
+        return fetch(
+            client,
+            job_id,
+            delivery,
+            facts,
+            inputs=inputs,
+            on_state=display.show,
+            on_silence=display.show_silence,
+            cancelled=interrupted.is_set,
+            patience=patience,
+        )
+
+
+def fetch(client: Client, job_id: str, delivery: Delivery, facts: dict[str, Any], **following: Any) -> Finished:
+    """Follow a job to its end and write what it yields, `facts` in its manifest; the server then forgets it.
+
+    `following`: see follow, whose errors it raises.
+    """
+    try:
+        state = follow(client, job_id, on_frame=delivery.write, **following)
+    except (JobFailed, JobCancelled):
+        client.release(job_id)
+        raise
     delivery.keep_hints(state["hints"])
     manifest = delivery.finish(
         {
@@ -181,8 +194,8 @@ def take(
 
 
 @contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second interrupts as usual."""
+def interrupts() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second interrupts as usual. For the main thread."""
     event = threading.Event()
 
     def first(*_: object) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import opentimelineio as otio
 from void_client.errors import BadInput
+
+from void_server.cli_options import read_toml
 
 KEY = "void"
 PATHS = ("plate", "roto", "affected", "quadmask", "hints")
@@ -89,16 +92,12 @@ def _from_words(marker: otio.schema.Marker) -> dict[str, Any]:
     return fields
 
 
-def rebased(fields: dict[str, Any], move: Any) -> dict[str, Any]:
-    """The fields with every path in them moved by `move(path) -> path`."""
+def with_paths(fields: dict[str, Any], move: Callable[[str], str]) -> dict[str, Any]:
+    """The fields with every path in them as `move` has it."""
     paths = [name for name in (*PATHS, "settings") if isinstance(fields.get(name), str) and fields[name]]
     return {**fields, **{name: move(fields[name]) for name in paths}}
 
 
 def settings_of(mark: Mark, folder: Path) -> dict[str, Any]:
     """The mark's settings, its file read if they are in one. Raises BadInput."""
-    if isinstance(mark.settings, dict):
-        return mark.settings
-    from void_server.cli_options import read_toml
-
-    return read_toml(folder / mark.settings)
+    return mark.settings if isinstance(mark.settings, dict) else read_toml(folder / mark.settings)
