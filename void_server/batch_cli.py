@@ -73,7 +73,7 @@ def batch(
     from .batch.book import Book
     from .batch.prepare import dry, prepare, tasks_of
     from .batch.progress import BatchDisplay
-    from .batch.report import facts, table
+    from .batch.report import facts, table, write_report
     from .batch.timeline import read_timeline
     from .batch.work import send
     from .batch.write_back import timeline_path, write_timeline
@@ -100,8 +100,13 @@ def batch(
             with server_for(server, serve, weights, display.say) as address:
                 send(tasks, address, at_once, patience, display, book.take)
         outcomes = book.outcomes()
+        report = write_report(edit, outcomes, out)
         written = write_timeline(edit, outcomes, out, active)
-        _tell(as_json, facts(edit, outcomes, out, written), table(outcomes, out) + f"\ntimeline: {written}")
+        _tell(
+            as_json,
+            facts(edit, outcomes, out, written),
+            f"{table(outcomes, out)}\nreport: {report}\ntimeline: {written}",
+        )
         raise typer.Exit(_status(outcomes))
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from edits import clip, sequence, span, write
 from servers import Server
 from void_client.client import Client
 
+from void_server.batch.prepare import prepare, tasks_of
 from void_server.batch.timeline import Shot, read_timeline
+from void_server.colourspace import plate_colour
 from void_server.plates.exr import read_frame
 
 SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8}
@@ -98,27 +101,38 @@ def test_four_of_six_shots_come_back_two_are_named_and_a_second_run_does_but_tho
 def test_what_a_result_was_made_from_decides_whether_it_is_made_anew(
     void: Void, plates: Path, server: str, tmp_path: Path
 ) -> None:
-    os.utime(plates / "roto.1003.exr", ns=(1, 1))
-    out = tmp_path / "out"
-    mine = shutil.copytree(plates, plates.parent / "mine")
+    out, mine = tmp_path / "out", shutil.copytree(plates, plates.parent / "mine")
 
-    def run(*options: object, name: str = "b", **mark: Any) -> list[str]:
-        edit = write_edit(plates, marked("a", roto="mine/roto.####.exr"), marked(name, **mark))
-        done = void("batch", edit, "--out", out, "--server", server, *options)
-        assert done.returncode == 0, done.stderr
-        return submitted(done)
+    def edit(**mark: Any) -> Path:
+        return write_edit(plates, marked("a", roto="mine/roto.####.exr"), marked("b", **mark))
 
-    assert run() == ["a", "b"]
-    assert run() == []
+    def due(handles: int | None = None, redo: bool = False, **mark: Any) -> dict[str, str]:
+        """What would be made, and why."""
+        found = prepare(read_timeline(edit(**mark), handles), out, {}, partial(plate_colour, config=None), redo=redo)
+        return {task.shot.name: task.why for task in tasks_of(found)}
+
+    assert due() == {"a": "", "b": ""}
+    assert void("batch", edit(), "--out", out, "--server", server).returncode == 0
+    assert due() == {}
+    assert due(redo=True).keys() == {"a", "b"}
+    assert due(prompt="a floor") == {"b": "changed: prompt"}
+    assert due(settings={**SETTINGS, "seed": 1}) == {"b": "changed: settings"}
+    assert due(roto_keys=[1002]) == {"b": "changed: roto_keys"}
+    assert due(colourspace="ACEScg") == {"b": "changed: colourspace"}
+    assert due(affected="plates a/affected.%04d.exr") == {"b": "changed: affected"}
     os.utime(mine / "roto.1003.exr", ns=(2, 2))
-    assert run() == ["a"]
-    assert run(prompt="a floor") == ["b"]
-    assert run("--handles", 0, prompt="a floor") == ["a", "b"]
+    assert due() == {"a": "changed: roto"}
+    os.utime(plates / "plate.1006.exr", ns=(2, 2))
+    assert due(handles=0) == {"a": "changed: frames, plate, roto", "b": "changed: frames, plate, roto"}
+
+    again = void("batch", edit(), "--out", out, "--server", server, "--handles", 0)
+    assert "b: frames 1002-1004" in again.stderr
+    assert "anew (changed: frames, plate, roto)" in again.stderr
     frames = [f"plate.{frame}.exr" for frame in (1002, 1003, 1004)]
     assert sorted(path.name for path in (out / "b").glob("*.exr")) == frames, "the handles of before are gone"
+    assert due(handles=0) == {}
     (out / "b" / frames[1]).unlink()
-    assert run("--handles", 0, prompt="a floor") == ["b"]
-    assert run("--handles", 0, "--redo", prompt="a floor") == ["a", "b"]
+    assert due(handles=0) == {"b": "frames of its result are gone"}
 
 
 def test_the_timeline_comes_back_with_a_second_reference_whose_every_frame_is_there(

@@ -292,3 +292,32 @@ def test_an_fcp_xml_is_read_as_what_it_was_written_from(tmp_path: Path) -> None:
     found = shot(write(tmp_path / "cut.xml", marked), handles=2)
     assert found.frames == FrameRange(1004, 1017)
     assert found.start.rate == float(NTSC)
+
+
+@pytest.mark.parametrize(
+    ("speed", "reverse", "refused"), [("50", "FALSE", True), ("100", "TRUE", True), ("100", "FALSE", False)]
+)
+def test_a_time_remap_of_an_fcp_xml_is_a_retime(tmp_path: Path, speed: str, reverse: str, refused: bool) -> None:
+    """Its adapter reads it as any other filter."""
+    media = otio.schema.ExternalReference("file:///plates/plate.1001.exr", span(0, 40))
+    marked = clip("sh010", media, span(5, 10))
+    marked.markers.append(otio.schema.Marker('void {roto = "r.%04d.exr"}', span(5, 1)))
+    path = write(tmp_path / "cut.xml", marked)
+    rest = (("variablespeed", "0"), ("speed", speed), ("reverse", reverse))
+    parameters = "".join(f"<parameter><parameterid>{k}</parameterid><value>{v}</value></parameter>" for k, v in rest)
+    remap = f"<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>{parameters}</effect></filter>"
+    path.write_text(path.read_text().replace("</clipitem>", remap + "</clipitem>"))
+    if refused:
+        assert f"retimed (Time Remap, {speed} %)" in reason(path)
+    else:
+        assert shot(path, handles=0).frames == FrameRange(1006, 1015)
+
+
+def test_an_edl_says_a_retime_in_its_m2_line(tmp_path: Path) -> None:
+    path = tmp_path / "cut.edl"
+    path.write_text(
+        "TITLE: cut\n\n001  REEL V C 01:00:00:00 01:00:00:10 01:00:00:00 01:00:00:20\n"
+        "M2   REEL       012.0                01:00:00:00\n* FROM CLIP NAME: sh010\n"
+        '* LOC: 01:00:00:10 RED  VOID {plate = "p.%04d.exr", roto = "r.exr"}\n'
+    )
+    assert "retimed (LinearTimeWarp x0.5)" in reason(path)

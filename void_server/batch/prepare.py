@@ -15,7 +15,7 @@ from void_client.errors import BadInput, VoidError
 from void_client.hints import read_hints_file
 from void_client.sequences import FileSequence, FrameRange
 
-from .record import Renewal, made_from, whole_result
+from .record import Renewal, change, made_from, whole_result
 from .timeline import BrokenShot, Edit, Shot
 
 RESULT = "plate.%04d.exr"
@@ -28,12 +28,13 @@ ColourOf = Callable[[FileSequence, FrameRange, "str | None"], Colour]
 
 @dataclass(frozen=True)
 class Task:
-    """A shot to be sent. asked: what its result will have been made from."""
+    """A shot to be sent. asked: what its result will have been made from; why: what is wrong with the one there is."""
 
     shot: Shot
     job: Job
     delivery: Renewal
     asked: dict[str, Any]
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def tasks_of(found: list[Task | Outcome]) -> list[Task]:
 
 def dry(found: list[Task | Outcome]) -> list[Outcome]:
     """What would be done."""
-    return [Outcome(entry.shot, "to do") if isinstance(entry, Task) else entry for entry in found]
+    return [Outcome(entry.shot, "to do", entry.why) if isinstance(entry, Task) else entry for entry in found]
 
 
 def _task(
@@ -91,7 +92,7 @@ def _task(
         return Outcome(shot, "kept", manifest=manifest)
     delivery = Renewal(output, job.frames, overwrite=True)
     delivery.refuse_inputs(job.inputs, job.frames)
-    return Task(shot, job, delivery, asked)
+    return Task(shot, job, delivery, asked, "--redo" if redo else change(output, asked))
 
 
 def _job(shot: Shot, edit: Edit, settings: dict[str, Any], colour_of: ColourOf) -> Job:

@@ -45,6 +45,19 @@ def whole_result(output: FileSequence, asked: dict[str, Any]) -> dict[str, Any] 
     return manifest if all(output.path(frame).is_file() for frame in _frames(manifest)) else None
 
 
+def change(output: FileSequence, asked: dict[str, Any]) -> str:
+    """Why a result that is there was not made from this, in a few words; empty where there is none."""
+    manifest = _manifest(output.folder)
+    if manifest is None:
+        return ""
+    before = manifest.get(MADE_FROM, {})
+    old, new = ({**facts, **facts.get("files", {})} for facts in (before, asked))
+    names = [name for name in {**old, **new} if name != "files" and old.get(name) != new.get(name)]
+    if not names:
+        return "frames of its result are gone"
+    return f"changed: {', '.join(names)}"
+
+
 class Renewal(Delivery):
     """A delivery that takes an earlier result away when the first frame of the new one comes, and not before."""
 

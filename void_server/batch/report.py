@@ -23,7 +23,8 @@ WORDS = {
     "left": "not begun",
 }
 _STYLE = """
-body { background: #181818; color: #ddd; font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1500px }
+body { background: #181818; color: #ddd; font: 15px/1.5 system-ui, sans-serif }
+body { margin: 2em auto; max-width: 1460px; padding: 0 1em }
 h1 { font-size: 1.4em } .sum { color: #9ac }
 .shot { border-top: 1px solid #333; padding: 1em 0 } h2 { font-size: 1.1em; margin: 0 }
 .state { border-radius: 3px; padding: 0 .5em; margin-left: .8em; font-size: .85em; background: #444 }
@@ -85,9 +86,11 @@ def _shot_facts(outcome: Outcome, out: Path) -> dict[str, Any]:
     }
 
 
-def write_report(edit: Edit, outcomes: list[Outcome], out: Path) -> None:
-    """Write OUT/report.html; its pictures lie in the shots' folders. Raises BadInput where the disk refuses."""
+def write_report(edit: Edit, outcomes: list[Outcome], out: Path) -> Path:
+    """Write OUT/report.html, and return its path; its pictures lie in the shots' folders. Raises BadInput."""
     shots = "\n".join(_shot(outcome, out) for outcome in outcomes)
+    failed = [html.escape(outcome.shot.name) for outcome in outcomes if outcome.state == "failed"]
+    bad = "failed: " + ", ".join(f'<a href="#{name}">{name}</a>' for name in failed) if failed else ""
     off = f'<p class="facts">Disabled in the edit: {html.escape(", ".join(edit.disabled))}</p>' if edit.disabled else ""
     title = html.escape(edit.path.name)
     page = f"""<!doctype html>
@@ -95,6 +98,7 @@ def write_report(edit: Edit, outcomes: list[Outcome], out: Path) -> None:
 <style>{_STYLE}</style>
 <h1>{title}</h1>
 <p class="sum">{html.escape(summary(outcomes))}</p>
+<p class="facts">{bad}</p>
 {off}
 {shots}
 </html>
@@ -103,6 +107,7 @@ def write_report(edit: Edit, outcomes: list[Outcome], out: Path) -> None:
         write_atomically(out / REPORT, page.encode())
     except OSError as error:
         raise BadInput(f"{out / REPORT} can't be written ({error.strerror}): make room there") from error
+    return out / REPORT
 
 
 def _shot(outcome: Outcome, out: Path) -> str:
@@ -123,4 +128,4 @@ def _shot(outcome: Outcome, out: Path) -> str:
             words = f"{name}: plate, quadmask over it, result"
             lines.append(f'<a href="{link}/"><img src="{link}/{PICTURE}" alt="{words}" loading="lazy"></a>')
         lines.append(f'<p class="facts"><a href="{link}/manifest.json">how it was made</a></p>')
-    return '<div class="shot">' + "\n".join(lines) + "</div>"
+    return f'<div class="shot" id="{name}">' + "\n".join(lines) + "</div>"

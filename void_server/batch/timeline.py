@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from void_client.sequences import FileSequence, FrameRange
 from .mark import Mark, marked, read_mark, settings_of
 from .media import Media, frames_of, media_of, whole
 from .rates import with_exact_rates
+from .retime import and_around, refuse_retimes
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
@@ -76,7 +76,7 @@ def read_timeline(path: Path, handles: int | None = None, rate: float | None = N
     shots: list[Shot | BrokenShot] = []
     disabled = []
     for name, clip in zip(_names(clips), clips, strict=True):
-        if not all(item.enabled for item in _and_around(clip)):
+        if not all(item.enabled for item in and_around(clip)):
             disabled.append(name)
             continue
         try:
@@ -126,17 +126,9 @@ def _names(clips: list[otio.schema.Clip]) -> list[str]:
     return names
 
 
-def _and_around(clip: otio.schema.Clip) -> Iterator[otio.core.Item]:
-    """A clip and all that it is nested in."""
-    item = clip
-    while item is not None:
-        yield item
-        item = item.parent()
-
-
 def _shot(name: str, clip: otio.schema.Clip, handles: int | None, folder: Path) -> Shot:
     mark = read_mark(clip)
-    _refuse_retimes(clip)
+    refuse_retimes(clip)
     media = media_of(clip, mark.media, mark.plate, mark.start_frame, folder)
     cut, frames, rate = _range(clip, media, handles)
     names = ("roto", "affected", "quadmask")
@@ -163,20 +155,6 @@ def _refuse_contradictions(mark: Mark) -> None:
     for name in ("affected", "hints", "roto_keys"):
         if mark.quadmask and getattr(mark, name):
             raise BadInput(f"its mark has {name}, which adds to a roto; a quadmask has it already: leave one out")
-
-
-def _refuse_retimes(clip: otio.schema.Clip) -> None:
-    """A retimed clip shows other frames than it spans, some of them never shot."""
-    for item in _and_around(clip):
-        for effect in item.effects:
-            warp = isinstance(effect, otio.schema.TimeEffect) and effect.enabled
-            if warp and not (type(effect) is otio.schema.LinearTimeWarp and effect.time_scalar == 1.0):
-                speed = f" x{effect.time_scalar:g}" if isinstance(effect, otio.schema.LinearTimeWarp) else ""
-                where = "it" if item is clip else f"the {type(item).__name__.lower()} '{item.name}' around it"
-                raise BadInput(
-                    f"{where} is retimed ({effect.effect_name or type(effect).__name__}{speed}): take the retime off "
-                    "for this, and put it back over the result; or render it into the plate, and cut that in"
-                )
 
 
 def _range(clip: otio.schema.Clip, media: Media, handles: int | None) -> tuple[FrameRange, FrameRange, float]:

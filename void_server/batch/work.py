@@ -87,7 +87,8 @@ class _Sending:
         facts = {**facts_of(task.job), MADE_FROM: task.asked}
         with Client(self.address) as client:
             sent = client.submit(task.job, job_id(task.asked, folder))
-            self.display.begin(name, f"frames {task.job.frames}, job {sent}")
+            anew = f", anew ({task.why})" if task.why else ""
+            self.display.begin(name, f"frames {task.job.frames}, job {sent}{anew}")
             finished = fetch(
                 client,
                 sent,
