@@ -1,12 +1,11 @@
-r"""Makes the batch of docs/batch.md: `python docs/draw_batch.py /tmp/batch`, about two minutes on two cores.
+r"""Makes the batch of docs/batch.md: `python docs/draw_batch.py /tmp/batch`, some minutes on two cores.
 
 Six shots of the demo's scene, two of them broken on purpose, go through a server with untrained weights. Then, with any
 browser of the Chromium family:
 
-    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=1180,1330 \
-        --screenshot=docs/images/batch.png file:///tmp/batch/out/report.html
-    python -c "from PIL import Image; p = 'docs/images/batch.png'; \
-        Image.open(p).convert('RGB').quantize(128).save(p, optimize=True)"
+    chromium --headless --disable-lcd-text --hide-scrollbars --window-size=1180,1095 \
+        --screenshot=/tmp/batch.png file:///tmp/batch/out/report.html
+    python -c "from PIL import Image; Image.open('/tmp/batch.png').convert('RGB').save('docs/images/batch.jpg')"
 """
 
 from __future__ import annotations

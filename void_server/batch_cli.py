@@ -107,6 +107,8 @@ def batch(
             facts(edit, outcomes, out, written),
             f"{table(outcomes, out)}\nreport: {report}\ntimeline: {written}",
         )
+        if _status(outcomes) == 130:
+            display.say("cancelled; the same command goes on with what is left")
         raise typer.Exit(_status(outcomes))
 
 

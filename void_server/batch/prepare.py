@@ -45,7 +45,6 @@ class Outcome:
     state: State
     reason: str = ""
     manifest: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 def output_of(shot: Shot | BrokenShot, out: Path) -> FileSequence:

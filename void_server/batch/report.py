@@ -90,7 +90,8 @@ def write_report(edit: Edit, outcomes: list[Outcome], out: Path) -> Path:
     """Write OUT/report.html, and return its path; its pictures lie in the shots' folders. Raises BadInput."""
     shots = "\n".join(_shot(outcome, out) for outcome in outcomes)
     failed = [html.escape(outcome.shot.name) for outcome in outcomes if outcome.state == "failed"]
-    bad = "failed: " + ", ".join(f'<a href="#{name}">{name}</a>' for name in failed) if failed else ""
+    links = ", ".join(f'<a href="#{name}">{name}</a>' for name in failed)
+    bad = f'<p class="facts">failed: {links}</p>' if failed else ""
     off = f'<p class="facts">Disabled in the edit: {html.escape(", ".join(edit.disabled))}</p>' if edit.disabled else ""
     title = html.escape(edit.path.name)
     page = f"""<!doctype html>
@@ -98,7 +99,7 @@ def write_report(edit: Edit, outcomes: list[Outcome], out: Path) -> Path:
 <style>{_STYLE}</style>
 <h1>{title}</h1>
 <p class="sum">{html.escape(summary(outcomes))}</p>
-<p class="facts">{bad}</p>
+{bad}
 {off}
 {shots}
 </html>
@@ -114,10 +115,9 @@ def _shot(outcome: Outcome, out: Path) -> str:
     name, shot = html.escape(outcome.shot.name), outcome.shot
     said = [frames_in_words(outcome), f"clip {shot.clip.name}" if shot.clip.name != shot.name else ""]
     said += [f"prompt: {shot.prompt}" if isinstance(shot, Shot) and shot.prompt else ""]
-    said += [f"{outcome.seconds:.0f} s" if outcome.state == "done" else ""]
     lines = [
-        f'<h2>{name}<span class="state {outcome.state.replace(" ", "")}">{WORDS[outcome.state]}</span></h2>',
-        f'<p class="facts">{html.escape(" · ".join(filter(None, said)))}</p>',
+        f'<h2>{name}<span class="state {outcome.state}">{WORDS[outcome.state]}</span></h2>',
+        f'<p class="facts">{html.escape(" · ".join(filter(None, said)))}</p>' if any(said) else "",
     ]
     if outcome.reason:
         lines.append(f'<p class="reason">{html.escape(outcome.reason)}</p>')

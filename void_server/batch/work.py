@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -71,18 +70,17 @@ class _Sending:
             return Outcome(task.shot, "cancelled")
         if self.lost.is_set():
             return Outcome(task.shot, "left", "the server is gone")
-        started = time.monotonic()
         try:
-            return self._sent(task, started)
+            return self._sent(task)
         except VoidError as error:
             if isinstance(error, UNREACHABLE):
                 self.lost.set()
             ended: State = "cancelled" if isinstance(error, JobCancelled) and self.cancelled.is_set() else "failed"
-            return Outcome(task.shot, ended, str(error), seconds=time.monotonic() - started)
+            return Outcome(task.shot, ended, str(error))
         finally:
             self.display.end(task.shot.name)
 
-    def _sent(self, task: Task, started: float) -> Outcome:
+    def _sent(self, task: Task) -> Outcome:
         name, folder = task.shot.name, task.delivery.output.folder
         facts = {**facts_of(task.job), MADE_FROM: task.asked}
         with Client(self.address) as client:
@@ -101,4 +99,4 @@ class _Sending:
                 patience=self.patience,
             )
         manifest = json.loads(finished.manifest.read_text("utf-8"))
-        return Outcome(task.shot, "done", manifest=manifest, seconds=time.monotonic() - started)
+        return Outcome(task.shot, "done", manifest=manifest)
