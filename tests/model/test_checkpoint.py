@@ -75,17 +75,18 @@ def test_a_file_holds_the_checkpoint_and_replaces_the_one_before(tmp_path: Path)
         assert file.metadata() == {"step": "2", "fingerprint": "shot 7"}
 
 
-def test_a_save_that_fails_leaves_the_checkpoint_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_save_that_fails_leaves_the_checkpoint_before_it(tmp_path: Path) -> None:
+    """The system refuses what is beyond 4 KiB, as a full disk does."""
+    resource = pytest.importorskip("resource")
     path = tmp_path / "pass.safetensors"
     Checkpoint(1, torch.zeros(1)).save(path, "x")
-
-    def full(tensors: object, scratch: Path, metadata: object) -> None:
-        scratch.write_bytes(b"half")
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr("void_server.model.checkpoint.save_file", full)
-    with pytest.raises(OSError, match="no space"):
-        Checkpoint(2, torch.zeros(1)).save(path, "x")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            Checkpoint(2, torch.zeros(100_000)).save(path, "x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert Checkpoint.load(path, "x").step == 1
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 

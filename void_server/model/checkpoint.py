@@ -8,7 +8,7 @@ from typing import Self
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from void_server.model.errors import BadCheckpoint
 
@@ -32,8 +32,10 @@ class Checkpoint:
         scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         metadata = {"step": str(self.step), "fingerprint": fingerprint}
         try:
-            save_file({"latents": self.latents.detach().cpu().contiguous()}, scratch, metadata)
-            with scratch.open("rb+") as file:
+            # Not by the library's save_file, for which a full disk is a SafetensorError.
+            with scratch.open("wb") as file:
+                file.write(save({"latents": self.latents.detach().cpu().contiguous()}, metadata))
+                file.flush()
                 os.fsync(file.fileno())  # else a power cut may leave a whole name with half of the bytes
             scratch.replace(path)
         finally:
