@@ -89,8 +89,8 @@ class JobStore:
         )
         try:
             job.folder.mkdir(exist_ok=True)
-            self._journal.save(job)
             job.upload = Upload(job.spec, job.folder)
+            self._journal.save(job)  # last: what is in it has been taken
         except (CannotJournal, OSError) as error:
             log.exception("job %s can't be taken", job.id)
             raise RefusedMessage(
