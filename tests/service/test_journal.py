@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -232,7 +237,9 @@ def test_a_newer_journal_is_refused_and_nothing_touched(tmp_path: Path) -> None:
     assert contents(spool) == before
 
 
-@pytest.mark.parametrize("damage", ["no database", "a page", "cut", "a job"])
+@pytest.mark.parametrize(
+    "damage", ["no database", "header", "a page", "cut", "a job", "empty", "missing", "log of something else"]
+)
 def test_a_damaged_journal_is_refused_and_nothing_touched(tmp_path: Path, damage: str) -> None:
     spool = held(tmp_path)
     path = spool / NAME
@@ -242,6 +249,14 @@ def test_a_damaged_journal_is_refused_and_nothing_touched(tmp_path: Path, damage
         path.write_bytes(b"rubbish" * 1000)
     elif damage == "a page":
         path.write_bytes(data[: 4096 * page] + b"\xa5" * 4096)
+    elif damage == "header":
+        path.write_bytes(b"\xa5" * 100 + data[100:])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "missing":
+        path.unlink()
+    elif damage == "log of something else":
+        path.with_name(f"{NAME}-wal").write_bytes(b"rubbish" * 1000)
     elif damage == "cut":
         path.write_bytes(data[: 4096 * (page - 1)])
     else:
@@ -252,6 +267,68 @@ def test_a_damaged_journal_is_refused_and_nothing_touched(tmp_path: Path, damage
     with pytest.raises(BadJournal, match=r"is damaged .*move the folder .* away to start with an empty one"):
         JobStore(spool, KEEPING)
     assert contents(spool) == before
+
+
+def test_a_journal_without_its_log_is_refused_where_the_log_had_all(tmp_path: Path) -> None:
+    """Of a server that was killed soon after its first start: the tables are in the log alone."""
+    (tmp_path / "living").mkdir()
+    store = JobStore(tmp_path / "living", KEEPING)
+    fill(store.add(submission(1)))
+    killed = Path(shutil.copytree(tmp_path / "living", tmp_path / "killed"))
+    store.close()
+    assert [job.number for job in JobStore(shutil.copytree(killed, tmp_path / "whole"), KEEPING)] == [1]
+    (killed / f"{NAME}-wal").unlink()
+    before = contents(killed)
+    with pytest.raises(BadJournal, match=r"is damaged \(it is empty, and there are folders of jobs"):
+        JobStore(killed, KEEPING)
+    assert contents(killed) == before
+
+
+def test_a_log_that_was_cut_short_gives_what_came_before(tmp_path: Path) -> None:
+    """As when the power went while it was being written: what had been confirmed is there."""
+    (tmp_path / "living").mkdir()
+    store = JobStore(tmp_path / "living", KEEPING)
+    fill(store.add(submission(1)))
+    confirmed = (tmp_path / "living" / f"{NAME}-wal").stat().st_size
+    fill(store.add(submission(2)))
+    killed = Path(shutil.copytree(tmp_path / "living", tmp_path / "killed"))
+    store.close()
+    log = killed / f"{NAME}-wal"
+    log.write_bytes(log.read_bytes()[:confirmed] + b"\xa5" * 3000)
+    frames = set(killed.rglob("*.exr"))
+    assert [job.number for job in JobStore(killed, KEEPING)] == [1]
+    assert set(killed.rglob("*.exr")) == frames, "of a job that is not in the journal, too"
+
+
+@pytest.mark.parametrize("trouble", ["a folder", "no rights"])
+def test_a_journal_that_can_not_be_opened_is_refused_and_nothing_touched(tmp_path: Path, trouble: str) -> None:
+    with tempfile.TemporaryDirectory() as name:  # for pytest's own is root's alone
+        spool = held(Path(name))
+        path = spool / NAME
+        if trouble == "a folder":
+            path.rename(spool / "aside")
+            path.mkdir()
+        else:
+            path.chmod(0)
+            spool.chmod(0o777)
+        before = contents(spool)
+        reader = as_nobody() if trouble == "no rights" else contextlib.nullcontext()
+        with reader, pytest.raises(BadJournal, match=r"can't be opened \(.*\): check the disk and its rights"):
+            JobStore(spool, KEEPING)
+        assert contents(spool) == before
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may read everything; nobody may not."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+    else:
+        yield
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {SCHEMA};
 COMMIT;
 """
+_WAL = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # sqlite.org/fileformat2.html, section 4.1
+_LOST = "it is empty, and there are folders of jobs"
 _PLAIN = ("id", "number", "user", "priority", "state", "code", "message", "hints", "engine")
 _COUNTS = ("crashes", "interruptions", "cancelling", "fetched", "released", "unused")
 _COLUMNS = (*_PLAIN, *_COUNTS, "spec", "notices")
@@ -68,6 +70,7 @@ class Journal:
         wait: seconds that a server which is just ending is given to let go of it.
         """
         path = spool / NAME
+        _refuse_lost(path)
         try:
             database = sqlite3.connect(path, timeout=wait, isolation_level=None)
             try:
@@ -159,11 +162,35 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         found = database.execute("PRAGMA quick_check").fetchone()[0]
         if found != "ok":
             raise BadJournal(_damaged(path, found))
+    if empty and _job_folders(path.parent):
+        raise BadJournal(_damaged(path, _LOST))
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("BEGIN EXCLUSIVE")
     database.execute("COMMIT")
     if empty:
         database.executescript(_TABLES)
+
+
+def _refuse_lost(path: Path) -> None:
+    """Raise BadJournal for what SQLite would take for a new database, or for a log with nothing in it, and remove."""
+    if (not path.exists() or (path.is_file() and not path.stat().st_size)) and _job_folders(path.parent):
+        raise BadJournal(_damaged(path, _LOST))
+    log = path.with_name(f"{NAME}-wal")
+    try:
+        with log.open("rb") as file:
+            head = file.read(len(_WAL[0]))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadJournal(f"{log} can't be read ({error.strerror}): check the disk and its rights") from error
+    # Zeros: a machine that lost its power before the first write was on the disk.
+    if head.strip(b"\0") and head not in _WAL:
+        raise BadJournal(_damaged(path, f"{log.name} is not SQLite's"))
+
+
+def _job_folders(spool: Path) -> list[Path]:
+    """The folders of jobs that have anything in them."""
+    return [path for path in spool.glob("[0-9a-f]" * 32) if path.is_dir() and any(path.iterdir())]
 
 
 def _damaged(path: Path, cause: str) -> str:
