@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -20,8 +21,8 @@ class Dimmer:
     Where the environment's VOID_TEST_LOADS names a file with a number, it dies so many times while it loads.
 
     Prompt `slow`: 200 steps of 50 ms first. `until FILE`: steps until there is one. `crash`: the process dies; `crash
-    once FILE`: if there is no such file yet. `defect`: an exception that nobody expects. `memory`: there is too
-    little. `hog`: takes two gibibytes, and has no end.
+    once FILE`: if there is no such file yet. `defect`: an exception that nobody expects. `blurt`: one that quotes the
+    keys of the environment. `memory`: there is too little. `hog`: takes two gibibytes, and has no end.
     """
 
     name = "dimmer"
@@ -44,6 +45,11 @@ class Dimmer:
             held = np.ones(2 << 27, np.float64)
             while held.size:
                 time.sleep(0.05)
+        if request.prompt == "blurt":
+            keys = [value for name, value in os.environ.items() if name in ("GEMINI_API_KEY", "VOID_REASONER_KEY")]
+            request.progress.notice(f"the model saw {keys[0]}")
+            request.progress.hints(json.dumps({"key": keys[1]}))
+            raise RuntimeError(f"the request was ?key={keys[0]} with Authorization: Bearer {keys[1]}")
         if request.prompt == "defect":
             raise ZeroDivisionError("on purpose")
         if request.prompt == "memory":

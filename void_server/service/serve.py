@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 
 from void_client.errors import BadInput
+from void_client.keys import read_pair
 
 from void_server.engine_options import EngineOptions, MaskOptions
 
 from .front import Front
 from .journal import NAME, BadJournal, Journal
-from .logs import LogFormat, LogLevel, log_to_stderr
+from .logs import LogFormat, LogLevel, Secrets, log_to_stderr
 from .socket import CannotServe
 from .store import Keeping
 from .watch import Limits
@@ -44,7 +45,7 @@ def serve_until_stopped(
 
     Says in one line on stdout when the weights are loaded. `drain`, `keys`, `metrics`: see Front. Raises BadInput.
     """
-    log_to_stderr(log_level, log_format)
+    log_to_stderr(log_level, log_format, Secrets(*_own_secret(keys)))
     passing = bind.endswith(":*")
     folder = _folder(spool, passing=passing)
     try:
@@ -68,6 +69,14 @@ def serve_until_stopped(
     finally:
         if passing:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_secret(keys: Path | None) -> list[str]:
+    """The secret half of the server's pair; where there is none, the server will not start."""
+    try:
+        return [read_pair(keys).secret.decode()] if keys else []
+    except BadInput:
+        return []
 
 
 def _stop_at_eof(front: Front) -> None:
