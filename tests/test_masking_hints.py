@@ -276,3 +276,39 @@ def test_gemini_sees_the_shot_with_the_object_that_sam2_carried(
     assert read_hints(progress.kept.encode(), "kept", FRAMES, (8, 13)).scene == SCENE
     for text in (progress.kept, *progress.notices, *(path.read_text() for path in (tmp_path / "answers").iterdir())):
         assert KEY not in text
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_another_attempt_at_a_shot_rests_on_what_the_first_was_answered(
+    plate: Footage, tmp_path: Path, answered: bool
+) -> None:
+    """Whoever would be asked now, or nobody; and though the answer itself was kept nowhere else."""
+    mattes, kept = Mattes(paint(tmp_path, FRAMES)), tmp_path / "checkpoint"
+    never, good = Seer(CannotReason("it is asleep")), Seer(parsed())
+    first, later = (good, never) if answered else (never, good)
+    told = Progress()
+    tools = MaskTools(reasoner=first, answers=tmp_path / "answers")
+    before = quadmasks(plate, mattes, asking("try"), tools=tools, progress=told, checkpoint=kept)
+    assert len(first.questions) == 1
+    for tools in (MaskTools(reasoner=later, answers=tmp_path / "others"), MaskTools()):
+        again = Progress()
+        engine = Engine(lambda request: request.clip)
+        after = levels(remove_object(plate, mattes, asking("try"), engine, again, tools=tools, checkpoint=kept))
+        assert all(np.array_equal(before[frame], after[frame]) for frame in FRAMES)
+        assert np.array_equal(after[1003], expected(1003)) == answered
+        assert engine.requests[0].prompt == (SCENE if answered else "")
+        assert engine.requests[0].settings == asking("try"), "or its checkpoints would not be found again"
+        assert getattr(again, "kept", "") == getattr(told, "kept", "")
+        assert [text for text in again.notices if "no hints" in text] == told.notices
+    assert not later.questions
+
+
+def test_where_an_answer_was_required_a_second_attempt_needs_nobody(plate: Footage, tmp_path: Path) -> None:
+    mattes, kept = Mattes(paint(tmp_path, FRAMES)), tmp_path / "checkpoint"
+    tools = MaskTools(reasoner=Seer(parsed()), answers=tmp_path / "answers")
+    quadmasks(plate, mattes, asking("require"), tools=tools, checkpoint=kept)
+    again = quadmasks(plate, mattes, asking("require"), checkpoint=kept)
+    assert all(np.array_equal(again[frame], expected(frame)) for frame in FRAMES)
+    (kept / "asked.json").write_bytes(b"half a fi")
+    with pytest.raises(CannotReason, match="nobody to ask"):
+        quadmasks(plate, mattes, asking("require"), checkpoint=kept)

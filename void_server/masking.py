@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from void_server.asked import Asked
 from void_server.engine import Progress
 from void_server.footage import Footage
 from void_server.masks.endpoint import CannotReason
@@ -90,12 +91,19 @@ def needs_clip(mattes: Mattes, frames: range, settings: ShotSettings, hints: str
 
 
 def complete(
-    mattes: Mattes, shot: Shot, settings: ShotSettings, hints: str, tools: MaskTools, progress: Progress
+    mattes: Mattes,
+    shot: Shot,
+    settings: ShotSettings,
+    hints: str,
+    tools: MaskTools,
+    progress: Progress,
+    checkpoint: Path | None = None,
 ) -> tuple[Mattes, str]:
     """The mattes with all that was left open, and what the hints say of the scene without the object (or "").
 
-    hints: a hints file's text, or "". A finished quadmask replaces all of this. Raises BadMask for unpainted frames
-    that nobody can carry the roto to and for a roto that is wrong, BadHints, CannotReason where hints are required.
+    hints: a hints file's text, or "". A finished quadmask replaces all of this. checkpoint: a folder in which is kept
+    what was answered. Raises BadMask for unpainted frames that nobody can carry the roto to and for a roto that is
+    wrong, BadHints, CannotReason where hints are required, OSError where the answer can't be kept.
     """
     if mattes.quadmask:
         return mattes, ""
@@ -103,7 +111,7 @@ def complete(
     assert mattes.roto is not None
     if unpainted(shot.frames, [mattes.roto.paths]):
         mattes = replace(mattes, carried=_carried(mattes, shot, tools, progress))
-    found = _hints(mattes, shot, settings, hints, tools, progress)
+    found = _hints(mattes, shot, settings, hints, tools, progress, checkpoint)
     if found is None:
         return mattes, ""
     rows, cols = grid_shape(shot.window.height, shot.window.width)
@@ -138,7 +146,13 @@ def _at_clip_size(matte: Mask, shot: Shot) -> Mask:
 
 
 def _hints(
-    mattes: Mattes, shot: Shot, settings: ShotSettings, text: str, tools: MaskTools, progress: Progress
+    mattes: Mattes,
+    shot: Shot,
+    settings: ShotSettings,
+    text: str,
+    tools: MaskTools,
+    progress: Progress,
+    checkpoint: Path | None,
 ) -> Hints | None:
     """The hints given, or those of whom the server may ask; None for a shot without."""
     grid = grid_shape(shot.window.height, shot.window.width)
@@ -146,15 +160,26 @@ def _hints(
         return read_hints(text.encode(), HINTS_FILE, shot.frames, grid)
     if settings.ask == "never":
         return None
+    found: Hints | None
     try:
         found = _asked(mattes, shot, settings.subject, grid, tools, progress)
     except CannotReason as error:
         if settings.ask == "require":
             raise
-        progress.notice(f"no hints: {error}. The painted mattes alone were used")
-        return None
-    progress.hints(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+        asked, found = Asked("", f"no hints: {error}. The painted mattes alone were used"), None
+    else:
+        asked = Asked(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    asked.keep(checkpoint)
+    tell(asked, progress)
     return found
+
+
+def tell(asked: Asked, progress: Progress) -> None:
+    """Pass on what came of asking."""
+    if asked.hints:
+        progress.hints(asked.hints)
+    if asked.notice:
+        progress.notice(asked.notice)
 
 
 def _asked(

@@ -14,15 +14,17 @@ At plate resolution a few frames are in memory at a time, however long the shot 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from void_server.asked import Asked
 from void_server.cropping import take_apart
 from void_server.engine import Engine, Progress, RemovalRequest
 from void_server.finish import LEVELS, Made, finish
 from void_server.footage import Footage
-from void_server.masking import NO_TOOLS, MaskTools, Shot, complete, frame_range, needs_clip, refuse_early
+from void_server.masking import NO_TOOLS, MaskTools, Shot, complete, frame_range, needs_clip, refuse_early, tell
 from void_server.masks.model_size import shrink_quadmask
 from void_server.mattes import Mattes
 from void_server.plates.crop import Crop
@@ -56,8 +58,7 @@ def remove_object(
     has been read and checked. Raises BadPlate, BadMask, BadHints, CannotReason and what `progress` raises.
     """
     window = common_window(plate, mattes.given())
-    refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
-    mattes, scene = _completed(plate, mattes, window, settings, hints, tools, progress)
+    mattes, scene = _completed(plate, mattes, window, settings, hints, tools, progress, checkpoint)
     if scene and not prompt:
         prompt = scene
         progress.notice(f"the prompt is the hints': {scene}")
@@ -91,6 +92,7 @@ def build_quadmasks(
     *,
     hints: str = "",
     tools: MaskTools = NO_TOOLS,
+    checkpoint: Path | None = None,
 ) -> Iterator[Frame]:
     """The quadmask that `remove_object` would work with, in order, one frame a plate frame.
 
@@ -101,8 +103,7 @@ def build_quadmasks(
     does (but for what is wrong with plates that are not looked at), and what `progress` raises.
     """
     window = common_window(plate, mattes.given())
-    refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
-    mattes, _ = _completed(plate, mattes, window, settings, hints, tools, progress)
+    mattes, _ = _completed(plate, mattes, window, settings, hints, tools, progress, checkpoint)
     quadmasks = Quadmasks(plate, mattes, window, progress)
 
     def picture(frame: int) -> Frame:
@@ -119,13 +120,21 @@ def _completed(
     hints: str,
     tools: MaskTools,
     progress: Progress,
+    checkpoint: Path | None,
 ) -> tuple[Mattes, str]:
-    """The mattes with what SAM 2 and hints add, and the hints' scene. The plate is read only if they have to see it."""
+    """The mattes with what SAM 2 and hints add, and the hints' scene. The plate is read only if they have to see it.
+
+    Where an earlier attempt has asked for hints, this one has those, or none, as that one had.
+    """
+    if settings.ask != "never" and not hints and (asked := Asked.earlier(checkpoint)):
+        settings, hints = replace(settings, ask="never"), asked.hints
+        tell(asked, progress)
+    refuse_early(mattes, frame_range(plate), window, settings, hints, tools)
     clip = np.empty((0, 0, 0, 3), np.float32)
     if needs_clip(mattes, frame_range(plate), settings, hints, tools):
         whole = (window,) * len(plate.frames)
         (clip,), _ = prepare_clips(plate, [whole], settings, progress)
-    return complete(mattes, Shot(plate, window, clip), settings, hints, tools, progress)
+    return complete(mattes, Shot(plate, window, clip), settings, hints, tools, progress, checkpoint)
 
 
 def _model_quadmask(quadmasks: Quadmasks, crop: Crop, frames: tuple[int, ...], settings: ShotSettings) -> Quadmask:
