@@ -10,7 +10,7 @@ and the search for weights import no torch; VoidModel and Checkpoint do, the fir
 from typing import TYPE_CHECKING, Any
 
 from void_server.model.clip import BadClip
-from void_server.model.errors import BadCheckpoint, OutOfMemory
+from void_server.model.errors import BadCheckpoint, OutOfMemory, is_out_of_memory
 from void_server.model.settings import PassSettings
 from void_server.model.weights import BadWeights, WeightsFolder
 
@@ -27,6 +27,7 @@ __all__ = [
     "PassSettings",
     "VoidModel",
     "WeightsFolder",
+    "is_out_of_memory",
 ]
 
 

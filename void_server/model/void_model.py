@@ -13,7 +13,7 @@ from void_server.model import conditioning
 from void_server.model.checkpoint import Checkpoint
 from void_server.model.clip import BadClip, check_clip, padded_frame_indices, padded_length
 from void_server.model.denoise import OnStep, denoise
-from void_server.model.errors import OutOfMemory
+from void_server.model.errors import OutOfMemory, is_out_of_memory
 from void_server.model.holding import decide, load_held, on_device
 from void_server.model.loading import adds_inpaint_noise, load_vae
 from void_server.model.plan import PlanName
@@ -144,7 +144,7 @@ class VoidModel:
                 len(clip) if trim else length,
             )
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             cause = str(error).partition("\n")[0]
         # Not raised from `error`, whose traceback holds the pass.
@@ -269,9 +269,3 @@ class VoidModel:
 def _check_shape(name: str, given: Noise, shape: tuple[int, ...]) -> None:
     if tuple(given.shape) != shape:
         raise BadClip(f"{name} is {list(given.shape)}; for this clip and these settings give {list(shape)}")
-
-
-def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    # The CPU's allocator raises a plain RuntimeError, worded differently on each system.
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in words)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import OpenEXR
 
-from void_server.plates.frame import BadPlate, Frame, Part, beauty_index
+from void_server.plates.frame import BadPlate, Frame, Part, PlateOutOfMemory, beauty_index
 from void_server.plates.window import Window
 
 MAX_FILE_BYTES = 4 << 30
@@ -77,6 +77,7 @@ def read_frame(source: bytes | Path, name: str = "") -> Frame:
         decoded = OpenEXR.File(io.BytesIO(data), separate_channels=True).parts
         # The library leaves out a part that it cannot decode, or has no memory for, without an error.
         if len(decoded) != len(headers):
+            np.empty(sum(_check_part(header, name) for header in headers), np.uint8)  # or a MemoryError, which says why
             lost = len(headers) - len(decoded)
             raise _damaged(name, f"{lost} of {len(headers)} parts cannot be decoded, or do not fit into memory")
         parts = tuple(_part(header, part) for header, part in zip(headers, decoded, strict=True))
@@ -139,7 +140,7 @@ def _blamed_on(name: str) -> Iterator[None]:
             "render it again without that metadata, or with plain letters in paths and notes"
         ) from error
     except MemoryError as error:
-        raise BadPlate(
+        raise PlateOutOfMemory(
             f"{name} does not fit into this machine's memory: render fewer layers, or close others"
         ) from error
     except Exception as error:

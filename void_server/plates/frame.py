@@ -20,6 +20,10 @@ class BadPlate(ValueError):
     """An image that cannot be used; the message names it, says why, and what to do about it."""
 
 
+class PlateOutOfMemory(BadPlate):
+    """An image that may be whole, but does not fit into this machine's memory."""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """One part of an EXR: `header` by attribute name, `channels` by name as [h, w] half, float32 or uint32.
