@@ -50,6 +50,7 @@ class Following(threading.Thread):
         self.states: list[str] = []
         self.steps: list[tuple[str, int]] = []
         self.messages: list[str] = []
+        self.notices: list[str] = []
         self.frames: dict[int, bytes] = {}
         self.error: BaseException | None = None
         self._given = address, sent, job_id
@@ -68,6 +69,7 @@ class Following(threading.Thread):
         self.states.append(state["state"])
         self.steps.append((state["state"], state["step"]))
         self.messages.append(state["message"])
+        self.notices = state["notices"]
 
     def result(self) -> dict[int, bytes]:
         self.join(180)

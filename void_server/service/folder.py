@@ -42,6 +42,14 @@ def keep_results_alone(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def has_room(folder: Path, needed: int) -> bool:
+    """Whether the disk has so many bytes left, as far as it tells (a quota does not)."""
+    try:
+        return shutil.disk_usage(folder).free >= needed
+    except OSError:
+        return True
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, where the system can (not on Windows)."""
     if os.name == "nt":

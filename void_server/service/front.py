@@ -65,6 +65,9 @@ class Front:
         except (BadJournal, BadInput, CannotServe) as error:
             self._close(linger=0)
             raise CannotServe(str(error)) from error
+        except OSError as error:
+            self._close(linger=0)
+            raise CannotServe(f"the spool {spool} can't be used ({error}): make room, or check its rights") from error
         self._announcer = Announcer(self._clients, self._store, self._metrics.ended)
         self._runner = Runner(self._context, worker_arguments, limits, self._store, self._announcer)
         self._drain = drain

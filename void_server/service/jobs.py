@@ -33,7 +33,8 @@ class Job:
     during which the whole server went down. cancelling: a cancellation that its worker has not confirmed yet.
     fetched: a client has had all results. released: nobody needs it any more. unused: seconds of the server's
     running time for which no client has asked for it.
-    watchers: routing ids of the clients that follow it; sender: of the one that sends its frames.
+    watchers: routing ids of the clients that follow it; sender: of the one that sends its frames. not_before: of
+    time.monotonic(), where it waits for room on the disk; else 0.
     """
 
     id: str

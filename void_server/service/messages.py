@@ -68,6 +68,11 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
         """Bytes that the job needs in the spool: its frames, and a result that is about as large as the plate."""
         return sum(sum(given.sizes) for given in self.inputs.values()) + sum(self.inputs["plate"].sizes)
 
+    @property
+    def frame_room(self) -> int:
+        """Bytes without which it is of no use to go on: the largest frame's result, with its layers."""
+        return 2 * max(self.inputs["plate"].sizes)
+
     def check(self) -> ShotSettings:
         """Raise RefusedMessage with the cause and the next step, or return the settings in full."""
         count = len(self.frames)

@@ -11,6 +11,7 @@ import msgspec
 import zmq
 
 from .announcer import Announcer
+from .folder import has_room
 from .jobs import QUARANTINED, Job, Result
 from .link import Message, WorkerLink
 from .schedule import next_job
@@ -22,7 +23,7 @@ log = logging.getLogger("void.runner")
 
 FIRST_LOADS = 3  # a worker that has never been ready is not started more often
 LONGEST_PAUSE = 60.0  # seconds between two starts of a worker that does not get ready
-FULL_DISK_PAUSE = 20.0  # seconds until a job that found the disk full is tried again
+FULL_DISK_PAUSE = 5.0  # seconds until it is looked whether there is room for a job that found the disk full
 
 
 class Runner:
@@ -88,7 +89,10 @@ class Runner:
             self._start_at = None
             self._link.start()
         if self.ready and not self._job and (job := next_job(self._store, self._turns, now)):
-            self._run(job)
+            if job.not_before and not has_room(job.folder, job.spec.frame_room):
+                job.not_before = now + FULL_DISK_PAUSE
+            else:
+                self._run(job)
 
     def _check(self) -> None:
         """End a worker that is beyond its limits; its death is then handled as any other."""
@@ -104,7 +108,7 @@ class Runner:
         self._watch.heard()
         self._turn += 1
         self._turns[job.user] = self._turn
-        job.engine, job.message = self.engine, ""
+        job.engine, job.message, job.not_before = self.engine, "", 0.0
         # The notice is about what the weights make, and a quadmask is made without them.
         job.notices = [self.notice] if self.notice and job.spec.result == "plate" else []
         job.move("masking", steps=len(job.spec.frames))
@@ -174,6 +178,8 @@ class Runner:
                 result = Result(message["frame"], message["size"], message["sha256"])
                 if not self._announcer.finished(job, result):
                     self._put_off(job, "its journal can't be written")
+            case "done" if len(job.results) < len(job.spec.frames):
+                self._stopped(job)  # the journal had no room for some: those are to be made again
             case "done":
                 self._end(job)
             case "stopped":

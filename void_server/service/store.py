@@ -92,7 +92,7 @@ class JobStore:
             job.upload = Upload(job.spec, job.folder)
             self._journal.save(job)  # last: what is in it has been taken
         except (CannotJournal, OSError) as error:
-            log.exception("job %s can't be taken", job.id)
+            log.error("job %s can't be taken: %s", job.id, error)
             raise RefusedMessage(
                 "no_room", f"the server's spool can't be written ({error}): make room in {self._spool}"
             ) from error
@@ -117,8 +117,8 @@ class JobStore:
         """Journal a finished frame. False where it could not be: then the frame does not count."""
         try:
             self._journal.add_result(job, result)
-        except CannotJournal:
-            log.exception("job %s: frame %d", job.id, result.frame)
+        except CannotJournal as error:
+            log.error("job %s: frame %d: %s", job.id, result.frame, error)
             return False
         job.results[result.frame] = result
         return True

@@ -32,9 +32,9 @@ from void_server.masks.hints import BadHints
 from void_server.masks.propagate import OutOfMemory as RotoOutOfMemory
 from void_server.masks.quadmask import BadMask
 from void_server.mattes import Mattes
-from void_server.model import BadClip, OutOfMemory
+from void_server.model import BadClip, OutOfMemory, is_out_of_memory
 from void_server.plates.exr import write_frame
-from void_server.plates.frame import BadPlate, Frame
+from void_server.plates.frame import BadPlate, Frame, PlateOutOfMemory
 from void_server.plates.stream import ordered_map
 from void_server.plates.working_space import WorkingSpace
 from void_server.settings import ShotSettings
@@ -43,7 +43,7 @@ from void_server.stages import AHEAD, THREADS
 
 from .folder import NO_ROOM, checkpoint_folder, input_file, result_file
 from .link import Message, Pipe, messages
-from .logs import LogFormat, LogLevel, log_to_stderr
+from .logs import LogFormat, LogLevel, Secrets, log_to_stderr
 
 log = logging.getLogger("void.worker")
 
@@ -124,19 +124,30 @@ def run_job(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, canc
         pipe.send("done", job=job)
     except JobStopped:
         pipe.send("stopped", job=job)
+    except (OutOfMemory, RotoOutOfMemory, PlateOutOfMemory) as error:
+        pipe.send("failed", job=job, code="out_of_memory", message=str(error))
     except (BadPlate, BadMask, BadHints, BadClip) as error:
         pipe.send("failed", job=job, code="bad_input", message=str(error))
     except CannotReason as error:
         pipe.send("failed", job=job, code="no_hints", message=str(error))
-    except (OutOfMemory, RotoOutOfMemory) as error:
-        pipe.send("failed", job=job, code="out_of_memory", message=str(error))
-    except Exception as error:
-        log.exception("job %s", job)
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
-            pipe.send("failed", job=job, code="no_room", message=f"the server's disk is full ({error.strerror})")
-            return
-        message = f"the server ran into {type(error).__name__}: {error}. Its log has the details under job {job}"
-        pipe.send("failed", job=job, code="internal", message=message)
+    except Exception as error:  # noqa: BLE001  logged there
+        pipe.send("failed", job=job, **_unforeseen(job, error))
+
+
+def _unforeseen(job: str, error: Exception) -> dict[str, str]:
+    """Code and message for what no part of a shot has words for."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return {"code": "no_room", "message": f"the server's disk is full ({error.strerror})"}
+    log.exception("job %s", job)
+    if is_out_of_memory(error):
+        cause = str(error).partition("\n")[0] or type(error).__name__
+        return {
+            "code": "out_of_memory",
+            "message": f"the server ran out of memory ({cause}): take a smaller window or picture, render fewer "
+            "channels, or close what else runs there, then submit again",
+        }
+    message = f"the server ran into {type(error).__name__}: {error}. Its log has the details under job {job}"
+    return {"code": "internal", "message": message}
 
 
 def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
@@ -156,12 +167,11 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
     plate = replace(footage.pop("plate"), space=space)
     reporter = Reporter(command["job"], settings, pipe, cancellations)
     mattes = Mattes(footage.get("roto"), footage.get("affected"), footage.get("quadmask"))
-    given: dict[str, Any] = {"hints": command["hints"], "tools": tools}
+    given: dict[str, Any] = {"hints": command["hints"], "tools": tools, "checkpoint": checkpoint_folder(folder)}
     if command["result"] == "quadmask":
         frames = build_quadmasks(plate, mattes, settings, reporter, **given)
     else:
-        given |= {"prompt": command["prompt"], "checkpoint": checkpoint_folder(folder)}
-        frames = remove_object(plate, mattes, settings, engine, reporter, **given)
+        frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"], **given)
     encode = functools.partial(_encode, _metadata(command, engine))
     for number, data in zip(numbers, ordered_map(encode, frames, threads=THREADS, ahead=AHEAD), strict=True):
         if number in finished:
@@ -200,18 +210,19 @@ def _read_commands(commands: queue.Queue[Message], cancellations: Cancellations)
     os._exit(0)
 
 
-def _take_stdout() -> Pipe:
+def _take_stdout(secrets: Secrets) -> Pipe:
     """The pipe to the front; whatever else prints to stdout goes to the log from now on."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    return Pipe(stream)
+    return Pipe(stream, secrets.hide)
 
 
 def main() -> None:
     """Load the engine, say so, and run jobs until the front is gone."""
-    pipe = _take_stdout()
+    secrets = Secrets()
+    pipe = _take_stdout(secrets)
     level, form, options, masks = sys.argv[1:]
-    tag = log_to_stderr(cast(LogLevel, level), cast(LogFormat, form))
+    tag = log_to_stderr(cast(LogLevel, level), cast(LogFormat, form), secrets)
     started = time.monotonic()
     commands: queue.Queue[Message] = queue.Queue()
     cancellations = Cancellations()
