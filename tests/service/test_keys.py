@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+import OpenEXR
 import pytest
-from following import make_job, take, until
+from following import SETTINGS, make_job, take, until
 from servers import Server
-from void_client import keys
-from void_client.client import Client
+from void_client import keys, protocol
+from void_client.client import Client, Job
 from void_client.errors import BadInput, Refused, ServerUnreachable
+from void_client.sequences import FileSequence, FrameRange
+
+from void_server.plates.exr import write_frame
+from void_server.plates.frame import Frame, Part
 
 
 class Guarded:
@@ -56,6 +62,21 @@ def test_an_allowed_key_is_served(as_user: Any, shot: Path) -> None:
     with as_user("ana") as client:
         sent = make_job(shot)
         assert len(take(client, sent, client.submit(sent))) == 6
+
+
+def test_a_plate_larger_than_a_chunk_is_served_to_one_with_a_key(as_user: Any, tmp_path: Path) -> None:
+    """What encryption adds to a full chunk is not held against it."""
+    noise = np.random.default_rng(0).standard_normal((360, 640), np.float32)
+    plate = Part({"compression": OpenEXR.NO_COMPRESSION}, dict.fromkeys("RGB", noise))
+    (tmp_path / "plate.exr").write_bytes(write_frame(Frame((plate,))))
+    roto = Part({}, {"A": np.eye(360, 640, dtype=np.float16)})
+    (tmp_path / "roto.exr").write_bytes(write_frame(Frame((roto,))))
+    assert (tmp_path / "plate.exr").stat().st_size > 2 * protocol.CHUNK
+    inputs = {name: FileSequence(tmp_path, f"{name}.exr") for name in ("plate", "roto")}
+    sent = Job(FrameRange(1, 1), inputs, "", SETTINGS)
+    with as_user("ana") as client:
+        (data,) = take(client, sent, client.submit(sent), patience=30.0).values()
+    assert len(data) > 2 * protocol.CHUNK
 
 
 def test_no_key_another_key_and_the_key_of_another_server_are_refused(

@@ -9,6 +9,7 @@ from void_client import protocol
 
 from .guard import Guard
 
+LARGEST_FRAME = 2 * protocol.CHUNK  # bytes on the wire: CURVE adds some to a chunk, and what is a little larger is told
 BACKLOG = 200  # messages of up to 1 MiB queued for a client that does not read, before it is told nothing more
 
 
@@ -26,7 +27,7 @@ class ClientSocket:
         self.socket.setsockopt(zmq.LINGER, 200)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a client that is gone is an error, not silence
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a client that reconnects is the same client
-        self.socket.setsockopt(zmq.MAXMSGSIZE, protocol.CHUNK)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_FRAME)
         self.socket.setsockopt(zmq.SNDHWM, BACKLOG)
         if guard:
             guard.protect(self.socket)
