@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import zmq
-from void_client import __version__
+from void_client import __version__, protocol
 from void_client.errors import BadInput
 
 from . import messages
@@ -24,7 +24,7 @@ from .messages import RefusedMessage
 from .metrics import Metrics
 from .receiving import BadUpload, Want
 from .runner import Runner
-from .socket import CannotServe, ClientSocket
+from .socket import LARGEST_FRAME, CannotServe, ClientSocket
 from .store import JobStore, Keeping
 from .watch import Limits
 
@@ -130,6 +130,7 @@ class Front:
             job.fail("abandoned", "its frames did not come: submit it again")
             log.warning("job %s: %s", job.id, job.message)
             self._announcer.changed(job)
+        self._clients.dropped.look()
         if not self._stops:
             self._runner.tick()
         self._metrics.look(self._store, self._runner)
@@ -137,12 +138,19 @@ class Front:
     # To and from clients
 
     def _from_client(self) -> None:
-        client, user, frames = self._clients.receive()
+        delivery = self._clients.receive()
+        client, user = delivery.client, delivery.user
         job_id = ""
         try:
             if user is None:
                 raise RefusedMessage("not_allowed", "this key has been revoked: ask whoever runs the server")
-            message, payload = messages.read(frames)
+            if delivery.cut:
+                raise RefusedMessage(
+                    "too_large",
+                    f"a frame of more than {LARGEST_FRAME >> 20} MiB came from this client, so its connection was cut, "
+                    f"and what it sent since is lost. Protocol {protocol.VERSION} has no such frame: update the client",
+                )
+            message, payload = messages.read(delivery.frames)
             job_id = getattr(message, "job", "")
             if isinstance(message, messages.Submit) and user:
                 message.user = user  # a key proves more than what a message says

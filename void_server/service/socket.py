@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import zmq
 from void_client import protocol
 
+from .dropped import Dropped
 from .guard import Guard
 
 LARGEST_FRAME = 2 * protocol.CHUNK  # bytes on the wire: CURVE adds some to a chunk, and what is a little larger is told
@@ -15,6 +17,20 @@ BACKLOG = 200  # messages of up to 1 MiB queued for a client that does not read,
 
 class CannotServe(Exception):
     """The server can't start: the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What has come from a client.
+
+    client: its routing id. user: by its key; empty without keys, None if the key is revoked. cut: the connection before
+    this one was cut, for a frame of more than LARGEST_FRAME bytes. frames: of the message.
+    """
+
+    client: bytes
+    user: str | None
+    cut: bool
+    frames: list[bytes]
 
 
 class ClientSocket:
@@ -31,6 +47,7 @@ class ClientSocket:
         self.socket.setsockopt(zmq.SNDHWM, BACKLOG)
         if guard:
             guard.protect(self.socket)
+        self.dropped = Dropped(self.socket)
         self.address = self._bind(bind)
 
     def _bind(self, bind: str) -> str:
@@ -50,14 +67,14 @@ class ClientSocket:
         assert isinstance(endpoint, bytes)
         return endpoint.decode().rstrip("\0")
 
-    def receive(self) -> tuple[bytes, str | None, list[bytes]]:
-        """The next message: the client's routing id, its user by key (empty without keys, None if revoked), frames."""
-        if self.guard is None:
-            client, *frames = self.socket.recv_multipart()
-            return client, "", frames
+    def receive(self) -> Delivery:
+        """The next message."""
         sender, *parts = self.socket.recv_multipart(copy=False)
-        key = parts[0].get("User-Id") if parts else ""
-        return sender.bytes, self.guard.user(str(key)), [part.bytes for part in parts]
+        user: str | None = ""
+        if self.guard:
+            user = self.guard.user(str(parts[0].get("User-Id")) if parts else "")
+        cut = self.dropped.came(sender.bytes, sender)
+        return Delivery(sender.bytes, user, cut, [part.bytes for part in parts])
 
     def send(self, client: bytes, kind: str, payload: bytes | None = None, **fields: Any) -> bool:
         """Send to one client; False where it is gone or does not read."""
