@@ -68,13 +68,15 @@ class Figures:
 class Service:
     """A `void serve` that is started again whenever it has ended."""
 
-    def __init__(self, folder: Path, weights: Path) -> None:
+    def __init__(self, folder: Path, weights: Path, devices: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         self.log = folder / "server.log"
+        self.count = len(devices.split(","))
         self._command = [sys.executable, "-m", "void_server", "serve", "--until-eof", "--bind", self.address]
         self._command += ["--spool", str(folder / "spool"), "--weights", str(weights)]
+        self._command += ["--devices", devices]
         self.start()
 
     def start(self) -> None:
@@ -84,14 +86,13 @@ class Service:
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
             )
 
-    def worker(self) -> int | None:
-        """Its worker's process, if it has one and answers."""
+    def workers(self) -> list[int]:
+        """Its workers' processes, if it answers."""
         try:
             with Client(self.address, timeout=2.0) as client:
-                pid: int | None = client.status()["worker_pid"]
-                return pid
+                return [worker["pid"] for worker in client.status()["workers"] if worker["state"] != "down"]
         except VoidError:
-            return None
+            return []
 
     def stop(self) -> None:
         """End it in order."""
@@ -164,14 +165,15 @@ class Jobs:
             process.wait()
 
 
-def soak(folder: Path, kills: int, seed: int) -> Figures:
+def soak(folder: Path, kills: int, seed: int, devices: str = "cpu") -> Figures:
     """Kill so many times, let what is left end, and compare. Raises TimeoutError where no job ends any more."""
     chance = random.Random(seed)
     scene = Scene(width=160, height=90, count=6, overscan=4)
     scene.write(folder / "shot")
     write_random_weights(folder / "weights")
     expected = _undisturbed(folder)
-    service, jobs, figures = Service(folder, folder / "weights"), Jobs(folder / "bakes", folder / "shot"), Figures()
+    service = Service(folder, folder / "weights", devices)
+    jobs, figures = Jobs(folder / "bakes", folder / "shot"), Figures()
     started = time.monotonic()
     try:
         _kill_in_turn(service, jobs, figures, kills, chance)
@@ -188,7 +190,7 @@ def _undisturbed(folder: Path) -> dict[int, Bake]:
     """One bake of each seed, whole, by a server that is left alone."""
     calm = folder / "calm"
     calm.mkdir()
-    service, jobs = Service(calm, folder / "weights"), Jobs(calm / "bakes", folder / "shot")
+    service, jobs = Service(calm, folder / "weights", "cpu"), Jobs(calm / "bakes", folder / "shot")
     try:
         made = [jobs.add(service.address) for _ in SEEDS]
         _wait(jobs, service, lambda: not jobs.running)
@@ -223,7 +225,7 @@ def _kill_in_turn(service: Service, jobs: Jobs, figures: Figures, kills: int, ch
             continue
         victim = VICTIMS[sum(figures.kills.values()) % len(VICTIMS)]
         if victim == "worker":
-            # A job whose worker goes down twice is rightly set aside: two jobs must have ended in between.
+            # A job whose worker goes down twice is rightly set aside: two jobs a worker must have ended in between.
             # Where some have, others are to be begun first.
             _wait(jobs, service, functools.partial(_enough, jobs, calm))
             if jobs.ended < calm:
@@ -233,7 +235,7 @@ def _kill_in_turn(service: Service, jobs: Jobs, figures: Figures, kills: int, ch
         if _kill(victim, service, jobs, chance):
             figures.kills[victim] += 1
             if victim == "worker":
-                calm = jobs.ended + 2
+                calm = jobs.ended + 2 * service.count
 
 
 def _enough(jobs: Jobs, least: int) -> bool:
@@ -248,7 +250,7 @@ def _kill(victim: str, service: Service, jobs: Jobs, chance: random.Random) -> b
         service.start()
         return True
     if victim == "worker":
-        pid = service.worker()
+        pid = chance.choice(service.workers() or [None])
     else:
         pid = chance.choice([process.pid for process in jobs.running.values()] or [None])
     if pid is None:
@@ -280,9 +282,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--devices", default="cpu", help="as of `void serve`: cpu,cpu is two workers")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="void-soak-"))
-    figures = soak(folder, options.kills, options.seed)
+    figures = soak(folder, options.kills, options.seed, options.devices)
     print(json.dumps(asdict(figures)))
     if not figures.whole():
         sys.exit(f"what is left of it is in {folder}")
