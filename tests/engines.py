@@ -20,9 +20,10 @@ class Dimmer:
 
     Where the environment's VOID_TEST_LOADS names a file with a number, it dies so many times while it loads.
 
-    Prompt `slow`: 200 steps of 50 ms first. `until FILE`: steps until there is one. `crash`: the process dies; `crash
-    once FILE`: if there is no such file yet. `defect`: an exception that nobody expects. `blurt`: one that quotes the
-    keys of the environment. `memory`: there is too little. `hog`: takes two gibibytes, and has no end.
+    Prompt `slow`: 200 steps of 50 ms first. `until FILE`: steps until there is one. `quiet until FILE`: one step that
+    takes so long. `crash`: the process dies; `crash once FILE`: if there is no such file yet. `defect`: an exception
+    that nobody expects. `blurt`: one that quotes the keys of the environment. `memory`: there is too little. `hog`:
+    takes two gibibytes, and has no end.
     """
 
     name = "dimmer"
@@ -58,8 +59,22 @@ class Dimmer:
             while not Path(request.prompt[6:]).exists():
                 time.sleep(0.05)
                 request.progress.step("pass1", 1, 200)
+        if request.prompt.startswith("quiet until "):
+            request.progress.step("pass1", 1, 200)
+            while not Path(request.prompt[12:]).exists():
+                time.sleep(0.05)
         if request.prompt == "slow":
             for step in range(200):
                 time.sleep(0.05)
                 request.progress.step("pass1", step + 1, 200)
         return request.clip * np.float32(0.5)
+
+
+class Warming(Dimmer):
+    """Warms up: fails where the environment's VOID_TEST_WARM is `fail`, else until there is a file of that name."""
+
+    def warm_up(self) -> None:
+        if os.environ["VOID_TEST_WARM"] == "fail":
+            raise RuntimeError("no kernel image")
+        while not Path(os.environ["VOID_TEST_WARM"]).exists():
+            time.sleep(0.05)

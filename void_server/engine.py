@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,14 @@ class Engine(Protocol):
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """The clip without the object, float32 [T, H, W, 3] in 0..1."""
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """An engine whose first removal takes longer than the next: kernels are loaded, memory is set up."""
+
+    def warm_up(self) -> None:
+        """Do once what would make the first shot wait. What it raises keeps the worker from becoming ready."""
 
 
 def load_engine(options: EngineOptions) -> Engine:

@@ -24,6 +24,9 @@ from void_server.model.settings import latent_frames
 from void_server.model.speed import Speed, SpeedUnavailable
 from void_server.model.warped_noise import warp_clip
 from void_server.model.weights import WeightsCard
+from void_server.plates.colour import ModelCurve
+from void_server.plates.window import Window
+from void_server.settings import ShotSettings
 
 log = logging.getLogger("void.engine")
 
@@ -80,6 +83,31 @@ class VoidEngine:
         if self._model is None:
             self._model = self._load("swap")
         return self._model
+
+    def warm_up(self) -> None:
+        """A removal of the smallest size, which brings kernels, workspaces and the embedding of no prompt into memory.
+
+        Where blocks are compiled, of the published size: graphs of another one would make the first shot wait again.
+        Raises what `remove` raises.
+        """
+        once = {"pass1": {"steps": 1}, "pass2": {"steps": 1}}
+        small = {} if self._loaded.speed.compile else {"height": 32, "width": 48, "window": 5, "overlap": 0}
+        settings = ShotSettings.from_dict(once | small)
+        shape = settings.window, settings.height, settings.width
+        quadmask = np.full(shape, 255, np.uint8)
+        quadmask[:, :16, :16] = 0
+        self.remove(
+            RemovalRequest(
+                clip=np.zeros((*shape, 3), np.float32),
+                quadmask=quadmask,
+                prompt="",
+                settings=settings,
+                progress=_Logged(),
+                frames=tuple(range(settings.window)),
+                windows=(Window(0, 0, settings.width, settings.height),) * settings.window,
+                curve=ModelCurve.for_shot(1.0),
+            )
+        )
 
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """Both passes; where memory runs out, once more with one transformer on the card at a time.
@@ -165,6 +193,19 @@ class VoidEngine:
         model = self._loaded
         flow = type(self._flow).__name__
         return repr((self._files, torch.__version__, model.how == "fp8", model.device, model.speed, flow))
+
+
+class _Logged:
+    """The Progress of a removal that nobody has asked for."""
+
+    def step(self, stage: str, step: int, steps: int) -> None:
+        log.debug("warming up: %s %d/%d", stage, step, steps)
+
+    def notice(self, text: str) -> None:
+        log.warning("%s", text)
+
+    def hints(self, text: str) -> None:
+        """None are asked for."""
 
 
 def _load_model(
