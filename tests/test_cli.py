@@ -315,7 +315,7 @@ def test_a_server_that_falls_silent_is_told_and_the_job_named(
     server = subprocess.Popen([*serve, "--engine", "engines:Dimmer"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert server.stdout
     address = json.loads(server.stdout.readline())["address"]
-    worker = json.loads(void("status", "--server", address, "--json").stdout)["worker_pid"]
+    worker = json.loads(void("status", "--server", address, "--json").stdout)["workers"][0]["pid"]
     threading.Timer(2.0, lambda: os.kill(server.pid, signal.SIGKILL)).start()
     done = void("run", *flat({**arguments, "--server": address}), "--prompt", "slow", "--patience", 12)
     assert done.returncode == 1

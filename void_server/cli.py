@@ -104,13 +104,30 @@ def serve(
         float,
         typer.Option(help="Seconds that a running job is given to end at SIGTERM; the next start goes on with it."),
     ] = 0.0,
+    devices: Annotated[
+        str,
+        typer.Option(
+            help="A worker runs on each of these: cuda:0,cuda:1 or cpu; auto is every GPU that CUDA_VISIBLE_DEVICES "
+            "leaves, and without one the CPU."
+        ),
+    ] = "auto",
     memory: Annotated[
         float,
-        typer.Option(help="GiB of its own that a worker may hold, mapped weights and GPU apart; 0 is any (Linux)."),
+        typer.Option(
+            help="GiB of their own that the workers may hold, an equal share each, mapped weights and GPU apart; "
+            "0 is any (Linux)."
+        ),
     ] = most_memory(),
     frame_limit: Annotated[
         float, typer.Option(help="Seconds that a worker may take for one frame while it reads or writes; 0 is any.")
     ] = 1800.0,
+    heartbeat_limit: Annotated[
+        float,
+        typer.Option(
+            help="Seconds for which a worker may give no sign of life (it gives one a second, also while it computes); "
+            "0 is any."
+        ),
+    ] = 60.0,
     engine: Annotated[str, typer.Option(help="What removes objects: void, or your own as module:factory.")] = "void",
     plan: Annotated[Plan, typer.Option(help="How the model is held; see `void weights plan`.")] = "auto",
     compile_blocks: Annotated[
@@ -165,7 +182,7 @@ def serve(
         )
         masks = MaskOptions(sam2, reasoner, reasoner_model, reasoner_endpoint, answers)
         keeping = Keeping(keep=keep * 3600, cap=int(spool_cap * 2**30))
-        limits = Limits(memory=int(memory * 2**30), decoding=frame_limit)
+        limits = Limits(memory=int(memory * 2**30), decoding=frame_limit, silence=heartbeat_limit)
         serve_until_stopped(
             bind,
             options,
@@ -175,6 +192,7 @@ def serve(
             limits,
             log_level,
             log_format,
+            devices=devices,
             drain=drain,
             keys=keys,
             metrics=metrics,

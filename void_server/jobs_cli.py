@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from void_client import protocol
@@ -63,23 +63,43 @@ def jobs(server: Server = protocol.DEFAULT_ADDRESS, as_json: AsJson = False) -> 
             return
         for job in held:
             step = f" {job['step']}/{job['steps']}" if job["steps"] else ""
-            typer.echo(f"{job['job']}  {job['state'] + step:<18}  {job['first']}-{job['last']}  {job['label']}")
+            typer.echo(
+                f"{job['job']}  {job['state'] + step:<18}  {job['device']:<6}  "
+                f"{job['first']}-{job['last']}  {job['label']}"
+            )
 
 
 @app.command()
 def status(server: Server = protocol.DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
-    """Say whether the server is ready, and with which weights."""
+    """Say whether the server is ready, with which weights, and what each of its workers does."""
     with reported(as_json), Client(server) as client:
         facts = client.status()
         if as_json:
             typer.echo(json.dumps(facts))
             return
-        state = f"ready, {facts['engine']}" if facts["ready"] else "loading its weights"
+        state = f"ready, {facts['engine']}" if facts["ready"] else "alive, and not ready yet"
         typer.echo(f"{server}: VOID {facts['server']}, {state}")
         if facts["notice"]:
             typer.echo(facts["notice"])
+        for worker in facts["workers"]:
+            typer.echo(f"{worker['device']}: {_at_work(worker)}")
         for name, count in facts["jobs"].items():
             typer.echo(f"{count} {name}")
+
+
+def _at_work(worker: dict[str, Any]) -> str:
+    """What a worker does, and for how long, as `void status` says it."""
+    seconds = f"{worker['seconds']:.0f} s"
+    if worker["state"] == "down":
+        return f"down for {seconds}, to be started again: {worker['message']}"
+    words = {
+        "loading": "loading the weights",
+        "warming": "warming up with a small removal",
+        "ready": "ready",
+        "running": f"running {'job ' + worker['job'] if worker['job'] else 'a job'}",
+    }
+    again = f" (the one before: {worker['message']})" if worker["message"] else ""
+    return f"{words[worker['state']]} for {seconds}, process {worker['pid']}{again}"
 
 
 def print_finished(finished: Finished, out: str, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgpack
 
-VERSION = 3
+VERSION = 4
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5690"
 CHUNK = 1 << 20
 IN_FLIGHT = 8

@@ -41,7 +41,7 @@ def ask_status(address: str) -> dict[str, Any]:
 
 def in_words(address: str, status: dict[str, Any]) -> str:
     """A server's status as the panel says it."""
-    state = f"ready, {status['engine']}" if status["ready"] else "still loading its weights"
+    state = f"ready, {status['engine']}" if status["ready"] else "alive, still loading its weights or warming up"
     notice = f". {status['notice']}" if status["notice"] else ""
     return f"VOID server {status['server']} at {address}: {state}{notice}"
 

@@ -110,7 +110,7 @@ def test_the_service_answers_after_every_thousand_and_its_memory_is_flat(shot: P
     with Client(server.address) as client, zmq.Context() as context:
         ids = [client.submit(sent), client.submit(sent)]
         take(client, sent, ids[0])
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
         before = own_memory(server.pid)
         with context.socket(zmq.DEALER) as raw:
             raw.setsockopt(zmq.LINGER, 0)
@@ -125,7 +125,7 @@ def test_the_service_answers_after_every_thousand_and_its_memory_is_flat(shot: P
                     while raw.poll(0):
                         raw.recv_multipart()
         assert own_memory(server.pid) < before + (64 << 20)
-        assert client.status()["worker_pid"] == worker
+        assert client.status()["workers"][0]["pid"] == worker
         assert len(take(client, sent, client.submit(sent))) == 6
     assert "a message could not be handled" not in server.log()
     assert "Traceback" not in server.log()

@@ -54,7 +54,7 @@ def test_a_damaged_frame_fails_its_job_by_name_and_the_same_worker_does_the_next
     path = tmp_path / f"{name}.1004.exr"
     path.write_bytes(damage(path.read_bytes()))
     damaged = replace(whole, inputs=whole.inputs | {name: FileSequence(tmp_path, f"{name}.%04d.exr")})
-    worker = client.status()["worker_pid"]
+    worker = client.status()["workers"][0]["pid"]
 
     frames: dict[int, bytes] = {}
     with pytest.raises(JobFailed, match=rf"frame 1004 of {name}\.%04d\.exr .*: render it") as caught:
@@ -62,4 +62,4 @@ def test_a_damaged_frame_fails_its_job_by_name_and_the_same_worker_does_the_next
     assert (caught.value.code, frames) == ("bad_input", {}), "every frame is looked at before the first is made"
     follow(client, client.submit(whole), on_frame=frames.__setitem__, inputs=whole.inputs)
     assert list(frames) == list(FRAMES)
-    assert client.status()["worker_pid"] == worker
+    assert client.status()["workers"][0]["pid"] == worker

@@ -284,7 +284,7 @@ def test_where_hints_are_required_and_nobody_answers_the_engine_is_never_called(
     """With this prompt the engine would take the worker along."""
     answers(Reply(end="blocked"))
     with Client(served.address) as client:
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
         done = void("run", *flat(given | {"--prompt": "crash"}), "--ask", "a refused ball")
         assert done.returncode == 1, done.stderr
         assert "Gemini refuses to look at this shot" in done.stderr
@@ -299,7 +299,7 @@ def test_where_hints_are_required_and_nobody_answers_the_engine_is_never_called(
                 follow(client, job, on_frame=lambda number, data: None, inputs=inputs)
             assert (caught.value.code, caught.value.exit_code) == ("no_hints", 1)
             client.release(job)
-        assert client.status()["worker_pid"] == worker
+        assert client.status()["workers"][0]["pid"] == worker
 
 
 def test_where_hints_are_only_tried_for_the_shot_goes_on_without(

@@ -30,7 +30,7 @@ def asked(address: str) -> dict[str, float]:
 
 def test_the_numbers_are_those_of_what_has_happened(shot: Path, tmp_path: Path) -> None:
     address = free_address().removeprefix("tcp://")
-    server = Server(tmp_path / "spool", "--metrics", address, "--spool-cap", 2)
+    server = Server(tmp_path / "spool", "--metrics", address, "--spool-cap", 2, "--devices", "cpu")
     with Client(server.address) as client:
         sent = make_job(shot)
         frames = take(client, sent, client.submit(sent))
@@ -61,8 +61,9 @@ def test_the_numbers_are_those_of_what_has_happened(shot: Path, tmp_path: Path) 
         1,
         0,
     ]
-    assert numbers["void_worker_starts"] == 3
-    assert numbers["void_worker_memory_bytes"] > 10 << 20
+    assert numbers["void_worker_starts cpu 0"] == 3
+    assert numbers["void_worker_memory_bytes cpu 0"] > 10 << 20
+    assert [numbers[f"void_worker_{what} cpu 0"] for what in ("ready", "busy")] == [1, 0]
     assert numbers["void_spool_bytes"] == results + 2 * (one + plates), "what crashed keeps its frames"
     assert numbers["void_spool_cap_bytes"] == 2 << 30
     server.stop()

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import zmq
 from void_client import protocol
 
 from void_server.service import jobs, messages, store
+from void_server.service.socket import LARGEST_FRAME
+from void_server.service.supervisor import SupervisedWorker
+from void_server.service.watch import Limits
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -60,6 +64,15 @@ def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
     assert {name.strip() for name in listed[1].split(",")} == job.summary().keys()
 
 
+def test_a_worker_has_the_fields_of_the_document() -> None:
+    with zmq.Context() as context:
+        worker = SupervisedWorker(context, [], "cpu", Limits(memory=0, decoding=0, silence=0))
+        listed = re.search(r"^`\{([^}]*)\}`", DOCUMENT, re.MULTILINE)
+        assert listed
+        assert {name.strip() for name in listed[1].split(",")} == worker.describe().keys()
+        worker.inbox.close()
+
+
 @pytest.mark.parametrize(
     ("words", "value"),
     [
@@ -67,8 +80,9 @@ def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
         ("| payload (chunk) | 1 MiB |", protocol.CHUNK == 1 << 20),
         ("| chunks in flight | 8 |", protocol.IN_FLIGHT == 8),
         ("| one frame (file) | 1 GiB |", protocol.MAX_FILE == 1 << 30),
+        ("| anything on the wire | 2 MiB |", LARGEST_FRAME == 2 << 20),
         ("| frames in a job | 20,000 |", protocol.MAX_FRAMES == 20_000),
-        ("# The wire, version 3\n", protocol.VERSION == 3),
+        ("# The wire, version 4\n", protocol.VERSION == 4),
         ("Default address `tcp://127.0.0.1:5690`", protocol.DEFAULT_ADDRESS == "tcp://127.0.0.1:5690"),
         ("`attach` once a second", protocol.ATTACH_EVERY == 1.0),
         ("heard nothing for ten seconds", protocol.SILENCE == 10.0),

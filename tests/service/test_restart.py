@@ -146,7 +146,7 @@ def test_a_job_that_crashes_its_worker_is_set_aside_for_good(killable: Server, s
         client.submit(sent, job_id)
         with pytest.raises(JobFailed, match="set aside"):
             take(client, sent, job_id)
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
     killable.kill()
     killable.start()
     with Client(killable.address) as client:
@@ -154,7 +154,7 @@ def test_a_job_that_crashes_its_worker_is_set_aside_for_good(killable: Server, s
         assert state_of(client, job_id) == "failed"
         other = client.submit(make_job(shot))
         assert len(take(client, make_job(shot), other)) == 6
-        assert client.status()["worker_pid"] != worker
+        assert client.status()["workers"][0]["pid"] != worker
     assert len(list((killable.spool / job_id).glob("plate.*.exr"))) == 6, "its frames stay to be looked at"
 
 
@@ -167,7 +167,7 @@ def test_a_crash_before_a_restart_counts(killable: Server, shot: Path, tmp_path:
         seen = len(following.states)
         until(lambda: "pass1" in following.states[seen:], "the model is at work")
         with Client(killable.address) as client:
-            os.kill(client.status()["worker_pid"], signal.SIGKILL)
+            os.kill(client.status()["workers"][0]["pid"], signal.SIGKILL)
 
     crash()
     until(lambda: following.states[-1] == "queued", "it is to be tried again")
@@ -218,7 +218,7 @@ def test_a_cancellation_outlives_the_server(killable: Server, shot: Path, tmp_pa
     following = Following(killable.address, sent, job_id)
     until(lambda: "pass1" in following.states, "the model is at work")
     with Client(killable.address) as client:
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
         os.kill(worker, signal.SIGSTOP)  # it will not confirm
         assert client.cancel(job_id)["state"] == "pass1"
     killable.kill()

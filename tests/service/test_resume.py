@@ -48,7 +48,7 @@ def test_killed_anywhere_a_job_ends_in_the_bits_of_one_that_was_not(
                 server.start()
             else:
                 with Client(server.address) as client:
-                    os.kill(client.status()["worker_pid"], signal.SIGKILL)
+                    os.kill(client.status()["workers"][0]["pid"], signal.SIGKILL)
         assert following.result() == expected
     finally:
         server.stop()

@@ -65,12 +65,12 @@ def test_a_job_may_be_longer_than_the_model_was_published_for(client: Client, tm
 
 def test_a_job_for_the_quadmask_never_calls_the_engine(client: Client, shot: Path) -> None:
     sent = replace(make_job(shot, "crash"), result="quadmask")  # the engine would take the worker along
-    worker = client.status()["worker_pid"]
+    worker = client.status()["workers"][0]["pid"]
     states: list[dict[str, Any]] = []
     job_id = client.submit(sent)
     frames = take(client, sent, job_id, on_state=states.append)
     assert [held["result"] for held in client.jobs() if held["job"] == job_id] == ["quadmask"]
-    assert client.status()["worker_pid"] == worker
+    assert client.status()["workers"][0]["pid"] == worker
     seen = dict.fromkeys(state["state"] for state in states)
     assert list(seen) == ["receiving", "queued", "masking", "finishing", "done"]
     assert states[-1]["notices"] == [], "what the engine has to say is about plates"
@@ -206,11 +206,11 @@ def test_a_job_whose_worker_dies_once_is_tried_again(client: Client, shot: Path,
 
 
 def test_a_worker_killed_from_outside_is_replaced(client: Client, shot: Path) -> None:
-    before = client.status()["worker_pid"]
+    before = client.status()["workers"][0]["pid"]
     os.kill(before, signal.SIGKILL)
     sent = make_job(shot)
     assert len(take(client, sent, client.submit(sent))) == 6
-    assert client.status()["worker_pid"] != before
+    assert client.status()["workers"][0]["pid"] != before
 
 
 def test_a_defect_is_told_without_a_traceback_and_the_service_goes_on(client: Client, shot: Path) -> None:

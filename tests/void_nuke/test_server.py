@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stop_server(address: str) -> None:
     """End the server that a node has started: it outlives its Nuke on purpose."""
     with Client(address) as client:
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
     parent = int(Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[1])
     os.kill(parent, signal.SIGTERM)
 

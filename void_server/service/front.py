@@ -41,6 +41,7 @@ class Front:
         bind: str,
         spool: Path,
         worker_arguments: list[str],
+        devices: list[str],
         keeping: Keeping,
         limits: Limits,
         drain: float = 0.0,
@@ -49,7 +50,8 @@ class Front:
     ) -> None:
         """Bind the address (a port of `*` takes a free one) and take up the spool's jobs. Raises CannotServe.
 
-        drain: seconds that a running job is given to end when the server is stopped; then it is left for the next.
+        devices: of each worker, as `parse_devices` makes them.
+        drain: seconds that running jobs are given to end when the server is stopped; then they are left for the next.
         keys: folder of the server's keys and of those it allows; without one, the address must be loopback.
         metrics: host and port at which Prometheus may ask, or empty.
         """
@@ -69,7 +71,7 @@ class Front:
             self._close(linger=0)
             raise CannotServe(f"the spool {spool} can't be used ({error}): make room, or check its rights") from error
         self._announcer = Announcer(self._clients, self._store, self._metrics.ended)
-        self._runner = Runner(self._context, worker_arguments, limits, self._store, self._announcer)
+        self._runner = Runner(self._context, worker_arguments, devices, limits, self._store, self._announcer)
         self._drain = drain
         self._stops = 0
         self._stopped_at = 0.0
@@ -80,10 +82,10 @@ class Front:
         """Where clients reach this front."""
         return self._clients.address
 
-    def serve(self, on_ready: Callable[[float], None]) -> None:
-        """Serve until SIGTERM or SIGINT. `on_ready(seconds)` is called each time a worker has loaded its weights.
+    def serve(self, on_ready: Callable[[str, float], None]) -> None:
+        """Serve until SIGTERM or SIGINT. `on_ready(device, seconds)` is called each time a worker has become ready.
 
-        Raises CannotServe where the worker can't load.
+        Raises CannotServe where no worker can load.
         """
         self._runner.on_ready = on_ready
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -91,14 +93,16 @@ class Front:
         self._runner.start()
         poller = zmq.Poller()
         poller.register(self._clients.socket, zmq.POLLIN)
-        poller.register(self._runner.inbox, zmq.POLLIN)
+        for worker in self._runner.workers:
+            poller.register(worker.inbox, zmq.POLLIN)
         try:
             while not self._may_end():
                 ready = dict(poller.poll(200))
                 if self._clients.socket in ready:
                     self._from_client()
-                if self._runner.inbox in ready:
-                    self._runner.receive()
+                for worker in self._runner.workers:
+                    if worker.inbox in ready:
+                        self._runner.receive(worker)
                 self._tick()
         finally:
             self._runner.stop()
@@ -126,11 +130,11 @@ class Front:
         return self._stops > 1 or waited >= self._drain + SUSPEND_WITHIN
 
     def _tick(self) -> None:
+        self._clients.dropped.look()
         for job in self._store.sweep():
             job.fail("abandoned", "its frames did not come: submit it again")
             log.warning("job %s: %s", job.id, job.message)
             self._announcer.changed(job)
-        self._clients.dropped.look()
         if not self._stops:
             self._runner.tick()
         self._metrics.look(self._store, self._runner)
@@ -186,12 +190,19 @@ class Front:
             case messages.List():
                 self._clients.send(client, "jobs", jobs=[job.summary() for job in self._visible(user)])
             case messages.Status():
-                counts = dict(Counter(job.state for job in self._visible(user)))
-                self._clients.send(client, "status", **self.describe(), jobs=counts, worker_pid=self._runner.pid)
+                self._clients.send(client, "status", **self.describe(), **self._work(user))
 
     def _visible(self, user: str) -> list[Job]:
         """The jobs that a client may know of: with keys, its user's own."""
         return [job for job in self._store if not user or job.user == user]
+
+    def _work(self, user: str) -> dict[str, Any]:
+        """How many jobs are in which state, and what the workers do, as far as a client may know."""
+        visible = {job.id: job.state for job in self._visible(user)}
+        workers = [worker.describe() for worker in self._runner.workers]
+        for worker in workers:
+            worker["job"] = worker["job"] if worker["job"] in visible else ""
+        return {"jobs": dict(Counter(visible.values())), "workers": workers}
 
     def _find(self, user: str, job_id: str) -> Job:
         """A job that a client may know of. Raises RefusedMessage, of another's as of one that is not there."""

@@ -33,8 +33,8 @@ class Job:
     during which the whole server went down. cancelling: a cancellation that its worker has not confirmed yet.
     fetched: a client has had all results. released: nobody needs it any more. unused: seconds of the server's
     running time for which no client has asked for it.
-    watchers: routing ids of the clients that follow it; sender: of the one that sends its frames. not_before: of
-    time.monotonic(), where it waits for room on the disk; else 0.
+    watchers: routing ids of the clients that follow it; sender: of the one that sends its frames.
+    device: what it runs on, while it runs. not_before: of time.monotonic(), where it waits for room on the disk; else 0.
     """
 
     id: str
@@ -60,6 +60,7 @@ class Job:
 
     upload: Upload | None = None
     sender: bytes = b""
+    device: str = ""
     watchers: set[bytes] = field(default_factory=set)
     step: int = 0
     steps: int = 0
@@ -123,6 +124,7 @@ class Job:
             "result": self.spec.result,
             "step": self.step,
             "steps": self.steps,
+            "device": self.device,
             "first": self.spec.first,
             "last": self.spec.last,
         }

@@ -1,13 +1,15 @@
 """The pipe between front and worker: msgpack maps over the worker's stdin and stdout; no pickle, no open port.
 
 Front to worker: `run` {job, folder, first, last, inputs, prompt, hints, settings, result, colour, finished}, `cancel`
-{job}. Worker to front: `ready` {engine, notice, seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta},
-`notice` {job, text}, `hints` {job, text}, `result` {job, frame, size, sha256}, `done` {job}, `failed` {job, code,
-message}, `stopped` {job}. When either end goes, the other sees end-of-file.
+{job}. Worker to front: `alive` {} every second, `warming` {engine, notice, seconds}, `ready` {engine, notice,
+seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta}, `notice` {job, text}, `hints` {job, text},
+`result` {job, frame, size, sha256}, `done` {job}, `failed` {job, code, message}, `stopped` {job}. When either end
+goes, the other sees end-of-file.
 """
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
 import threading
@@ -16,6 +18,8 @@ from typing import IO, Any
 
 import msgpack
 import zmq
+
+from .devices import environment
 
 Message = dict[str, Any]
 
@@ -48,11 +52,12 @@ def messages(stream: IO[bytes]) -> Iterator[Message]:
 class WorkerLink:
     """The front's end: starts the worker process and brings its messages to a socket that can be polled."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], arguments: list[str]) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], arguments: list[str], device: str) -> None:
         self._context = context
-        self._arguments = arguments
+        self._arguments = [*arguments, device]
+        self._device = device
         self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: Pipe | None = None
+        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self.starts = 0
         self._address = f"inproc://worker-{id(self)}"
         self.inbox = context.socket(zmq.PULL)
@@ -70,23 +75,35 @@ class WorkerLink:
             [sys.executable, "-m", "void_server.service.worker", *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=environment(self._device),
             start_new_session=True,  # Ctrl-C is the front's to handle
         )
-        assert self._process.stdin
-        self._pipe = Pipe(self._process.stdin)
-        threading.Thread(target=self._bring, args=(self._process,), daemon=True).start()
+        self._outbox = queue.SimpleQueue()
+        for work in (self._bring, self._take):
+            threading.Thread(target=work, args=(self._process, self._outbox), daemon=True).start()
 
-    def _bring(self, process: subprocess.Popen[bytes]) -> None:
-        outbox = self._context.socket(zmq.PUSH)
-        outbox.connect(self._address)
+    def _bring(self, process: subprocess.Popen[bytes], outbox: queue.SimpleQueue[Message | None]) -> None:
+        inbox = self._context.socket(zmq.PUSH)
+        inbox.connect(self._address)
         try:
             for message in messages(process.stdout):  # type: ignore[arg-type]
-                outbox.send(msgpack.packb(message))
-            outbox.send(msgpack.packb({"type": "died", "status": process.wait()}))
+                inbox.send(msgpack.packb(message))
+            inbox.send(msgpack.packb({"type": "died", "status": process.wait()}))
         except zmq.ContextTerminated:
             pass
         finally:
-            outbox.close(linger=0)
+            outbox.put(None)
+            inbox.close(linger=0)
+
+    @staticmethod
+    def _take(process: subprocess.Popen[bytes], outbox: queue.SimpleQueue[Message | None]) -> None:
+        # In a thread: a worker that hangs does not read, and a job's hints are more than a pipe holds.
+        pipe = Pipe(process.stdin)  # type: ignore[arg-type]
+        try:
+            while (message := outbox.get()) is not None:
+                pipe.send(message.pop("type"), **message)
+        except OSError:
+            return  # it has just died: `died` is on its way
 
     def receive(self) -> Message:
         """The next message of the inbox, which must have one."""
@@ -94,17 +111,18 @@ class WorkerLink:
         return message
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Tell the worker; where it has just died, `died` is on its way and this says nothing."""
-        try:
-            if self._pipe:
-                self._pipe.send(kind, **fields)
-        except OSError:
-            return
+        """Tell the worker, and wait for nothing; where it has just died, `died` is on its way."""
+        self._outbox.put({"type": kind, **fields})
 
     def kill(self) -> None:
         """End the worker by force; `died` follows."""
         if self._process:
             self._process.kill()
+
+    def ask_to_end(self) -> None:
+        """Have the worker end, and wait for nothing."""
+        if self._process:
+            self._process.terminate()
 
     def stop(self) -> None:
         """End the worker, by force if it does not go by itself within three seconds."""

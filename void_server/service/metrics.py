@@ -28,9 +28,14 @@ class Metrics:
         self.refused = self._counter("void_refused", "Messages that were refused, by code", "code")
         self._ended = self._counter("void_jobs_ended", "Jobs that have ended, by state and code", "state", "code")
         self._jobs = self._gauge("void_jobs", "Jobs that the server holds, by state", "state")
-        self._ready = self._gauge("void_ready", "Whether a worker has its weights loaded")
-        self._starts = self._gauge("void_worker_starts", "Workers started since the server was")
-        self._memory = self._gauge("void_worker_memory_bytes", "Memory that the worker holds itself")
+        self._ready = self._gauge("void_ready", "Whether any worker is ready")
+        worker = ("worker", "device")
+        self._up = self._gauge("void_worker_ready", "Whether this worker has loaded and is warm", *worker)
+        self._busy = self._gauge("void_worker_busy", "Whether this worker runs a job", *worker)
+        self._starts = self._gauge(
+            "void_worker_starts", "Processes started for this worker since the server was", *worker
+        )
+        self._memory = self._gauge("void_worker_memory_bytes", "Memory that this worker holds itself", *worker)
         self._spool = self._gauge("void_spool_bytes", "Bytes that the jobs in the spool need")
         self._cap = self._gauge("void_spool_cap_bytes", "Bytes that they may need")
         self._looked = 0.0
@@ -62,7 +67,11 @@ class Metrics:
         for state in STATES:
             self._jobs.labels(state).set(states[state])
         self._ready.set(runner.ready)
-        self._starts.set(runner.starts)
-        self._memory.set(own_memory(runner.pid) if runner.pid else 0)
+        for number, worker in enumerate(runner.workers):
+            labels = (str(number), worker.device)
+            self._up.labels(*labels).set(worker.state == "ready")
+            self._busy.labels(*labels).set(worker.job is not None)
+            self._starts.labels(*labels).set(worker.starts)
+            self._memory.labels(*labels).set(own_memory(worker.pid) if worker.pid else 0)
         self._spool.set(store.room)
         self._cap.set(store.cap)

@@ -1,4 +1,4 @@
-"""The worker's side of the front: which job runs, how it ends, and what happens when the worker goes down."""
+"""The workers' side of the front: which job runs where, how it ends, and what a worker's end means for its job."""
 
 from __future__ import annotations
 
@@ -13,109 +13,95 @@ import zmq
 from .announcer import Announcer
 from .folder import has_room
 from .jobs import QUARANTINED, Job, Result
-from .link import Message, WorkerLink
+from .link import Message
 from .schedule import next_job
 from .socket import CannotServe
 from .store import CRASHES, JobStore
-from .watch import Limits, Watch
+from .supervisor import FIRST_LOADS, SupervisedWorker
+from .watch import Limits
 
 log = logging.getLogger("void.runner")
 
-FIRST_LOADS = 3  # a worker that has never been ready is not started more often
-LONGEST_PAUSE = 60.0  # seconds between two starts of a worker that does not get ready
 FULL_DISK_PAUSE = 5.0  # seconds until it is looked whether there is room for a job that found the disk full
+LATE = 5.0  # seconds after which a front that was to look again has itself been asleep (a laptop, a debugger)
 
 
 class Runner:
-    """One worker and the job that it runs. Its crash is a failed attempt of that job and nothing more."""
+    """One worker a device, and one queue for all. A worker's crash is a failed attempt of its job and nothing more."""
 
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         arguments: list[str],
+        devices: list[str],
         limits: Limits,
         store: JobStore,
         announcer: Announcer,
     ) -> None:
-        self._link = WorkerLink(context, arguments)
-        self._watch = Watch(limits)
-        self._trouble = ""
+        self.workers = [SupervisedWorker(context, arguments, device, limits) for device in devices]
         self._store = store
         self._announcer = announcer
-        self._job: Job | None = None
         self._turns: dict[str, int] = {}
         self._turn = 0
-        self._was_ready = False
-        self._failed_loads = 0
-        self._start_at: float | None = None
-        self.ready = False
-        self.engine = ""
-        self.notice = ""
-        self.on_ready: Callable[[float], None] = lambda seconds: None
+        self._looked = time.monotonic()
+        self.on_ready: Callable[[str, float], None] = lambda device, seconds: None
 
     @property
-    def inbox(self) -> zmq.Socket[bytes]:
-        """Readable when the worker has said something."""
-        return self._link.inbox
+    def ready(self) -> bool:
+        """Whether a worker takes jobs, or runs one."""
+        return any(worker.state == "ready" for worker in self.workers)
 
     @property
-    def pid(self) -> int | None:
-        """The worker's process id, or None when there is no worker."""
-        return self._link.pid
+    def engine(self) -> str:
+        """What the engine is called; empty until one is loaded."""
+        return next((worker.engine for worker in self.workers if worker.engine), "")
 
     @property
-    def starts(self) -> int:
-        """How many workers there have been."""
-        return self._link.starts
+    def notice(self) -> str:
+        """What the engine has to say beside every result, or nothing."""
+        return next((worker.notice for worker in self.workers if worker.engine), "")
 
     @property
     def busy(self) -> bool:
         """Whether a job runs."""
-        return self._job is not None
+        return any(worker.job for worker in self.workers)
 
     def start(self) -> None:
-        """Start the worker."""
-        self._link.start()
+        """Start the workers."""
+        for worker in self.workers:
+            worker.start()
 
     def stop(self) -> None:
-        """End the worker; a job that still runs is taken up by the next server."""
-        self._link.stop()
+        """End the workers; jobs that still run are taken up by the next server."""
+        for worker in self.workers:
+            worker.ask_to_end()
+        for worker in self.workers:
+            worker.stop()
 
     def tick(self) -> None:
-        """Start what is due (a worker after its pause, the next job), and end a worker beyond its limits."""
+        """Start what is due (a worker after its pause, the next jobs), and end workers beyond their limits."""
         now = time.monotonic()
-        self._check()
-        if self._start_at is not None and now >= self._start_at:
-            self._start_at = None
-            self._link.start()
-        if self.ready and not self._job and (job := next_job(self._store, self._turns, now)):
-            if job.not_before and not has_room(job.folder, job.spec.frame_room):
-                job.not_before = now + FULL_DISK_PAUSE
-            else:
-                self._run(job)
+        asleep, self._looked = now - self._looked > LATE, now
+        for worker in self.workers:
+            if asleep:
+                worker.forgive()
+            worker.tick()
+            if worker.idle and (job := next_job(self._store, self._turns, now)):
+                if job.not_before and not has_room(job.folder, job.spec.frame_room):
+                    job.not_before = now + FULL_DISK_PAUSE
+                else:
+                    self._run(worker, job)
 
-    def _check(self) -> None:
-        """End a worker that is beyond its limits; its death is then handled as any other."""
-        if self._link.pid is None or self._trouble:
-            return
-        self._trouble = self._watch.trouble(self._link.pid, self._job.state if self._job else "")
-        if self._trouble:
-            log.error("the worker is ended: %s", self._trouble)
-            self._link.kill()
-
-    def _run(self, job: Job) -> None:
-        self._job = job
-        self._watch.heard()
+    def _run(self, worker: SupervisedWorker, job: Job) -> None:
         self._turn += 1
         self._turns[job.user] = self._turn
-        job.engine, job.message, job.not_before = self.engine, "", 0.0
+        job.engine, job.device, job.message, job.not_before = worker.engine, worker.device, "", 0.0
         # The notice is about what the weights make, and a quadmask is made without them.
-        job.notices = [self.notice] if self.notice and job.spec.result == "plate" else []
+        job.notices = [worker.notice] if worker.notice and job.spec.result == "plate" else []
         job.move("masking", steps=len(job.spec.frames))
         self._announcer.changed(job)
-        self._link.send(
-            "run",
-            job=job.id,
+        worker.run(
+            job,
             folder=str(job.folder),
             first=job.spec.first,
             last=job.spec.last,
@@ -130,43 +116,42 @@ class Runner:
 
     def cancel(self, job: Job) -> None:
         """End a job: at once, or within a step where it runs. Nobody waits for the results of one that has ended."""
+        worker = next((worker for worker in self.workers if worker.job is job), None)
         if job.ended:
             job.fetched = True
             self._store.save(job)
-        elif job is self._job:
+        elif worker:
             job.cancelling = True
             self._store.save(job)
-            self._link.send("cancel", job=job.id)  # the worker answers `stopped` within a step
+            worker.stop_job()  # it answers `stopped` within a step
         else:
             job.move("cancelled")
             self._announcer.changed(job)
 
     def suspend(self) -> None:
-        """Have the running job stop within a step, to be gone on with later."""
-        if self._job:
-            self._link.send("cancel", job=self._job.id)
+        """Have the running jobs stop within a step, to be gone on with later."""
+        for worker in self.workers:
+            worker.stop_job()
 
-    def receive(self) -> None:
-        """Take the next message of the inbox, which must have one. Raises CannotServe where the worker can't load."""
-        message = self._link.receive()
-        self._watch.heard()
+    def receive(self, worker: SupervisedWorker) -> None:
+        """Take the next message of a worker, whose inbox must have one. Raises CannotServe where none can load."""
+        message = worker.receive()
         match message["type"]:
             case "ready":
-                self.ready = self._was_ready = True
-                self._failed_loads = 0
-                self.engine, self.notice = message["engine"], message["notice"]
-                self.on_ready(message["seconds"])
-            case "fatal":
-                if not self._was_ready:
-                    raise CannotServe(message["message"])
-                log.error("the worker can't load: %s", message["message"])
-            case "died":
-                self._died(message["status"])
+                self.on_ready(worker.device, message["seconds"])
+            case "died" if worker.job:
+                self._crashed(worker, worker.job)
             case _:
-                if self._job and message["job"] == self._job.id:
-                    self._from_running(self._job, message)
+                if worker.job and message.get("job") == worker.job.id:
+                    self._from_running(worker, worker.job, message)
+        if all(each.hopeless for each in self.workers):
+            if message["type"] == "fatal":
+                raise CannotServe(worker.cause)
+            raise CannotServe(
+                f"the worker ended {FIRST_LOADS} times before it was ready ({worker.cause}): its last words are above"
+            )
 
-    def _from_running(self, job: Job, message: Message) -> None:
+    def _from_running(self, worker: SupervisedWorker, job: Job, message: Message) -> None:
         match message["type"]:
             case "progress":
                 self._progress(job, message)
@@ -177,18 +162,19 @@ class Runner:
             case "result":
                 result = Result(message["frame"], message["size"], message["sha256"])
                 if not self._announcer.finished(job, result):
+                    worker.stop_job()
                     self._put_off(job, "its journal can't be written")
             case "done" if len(job.results) < len(job.spec.frames):
-                self._stopped(job)  # the journal had no room for some: those are to be made again
+                self._stopped(worker, job)  # the journal had no room for some: those are to be made again
             case "done":
-                self._end(job)
+                self._end(worker, job)
             case "stopped":
-                self._stopped(job)
+                self._stopped(worker, job)
             case "failed" if message["code"] == "no_room":
-                self._stopped(job)
+                self._stopped(worker, job)
                 self._put_off(job, message["message"])
             case "failed":
-                self._end(job, message["code"], message["message"])
+                self._end(worker, job, message["code"], message["message"])
 
     def _progress(self, job: Job, message: Message) -> None:
         fields: dict[str, Any] = {name: message[name] for name in ("step", "steps", "eta")}
@@ -204,55 +190,38 @@ class Runner:
         job.message = f"waiting: {cause}. It goes on once there is room in the server's spool"
         job.not_before = time.monotonic() + FULL_DISK_PAUSE
         log.error("job %s: %s", job.id, job.message)
-        if job is self._job:
-            self.suspend()
         self._announcer.progressed(job)
 
-    def _stopped(self, job: Job) -> None:
+    def _stopped(self, worker: SupervisedWorker, job: Job) -> None:
         """The worker has stopped within a job: it was cancelled, or is to be gone on with."""
-        self._job = None
+        worker.release_job()
+        job.device = ""
         job.move("cancelled" if job.cancelling else "queued")
         self._announcer.changed(job)
         log.info("job %s: %s", job.id, job.state)
 
-    def _end(self, job: Job, code: str = "", message: str = "") -> None:
+    def _end(self, worker: SupervisedWorker, job: Job, code: str = "", message: str = "") -> None:
         if code:
             job.fail(code, message)
             log.warning("job %s failed: %s", job.id, message)
         else:
             job.move("done")
-        self._job = None
+        worker.release_job()
+        job.device = ""
         self._announcer.changed(job)
         log.info("job %s: %s", job.id, job.state)
 
-    def _died(self, status: int) -> None:
-        was_ready, self.ready = self.ready, False
-        cause, self._trouble = self._trouble or f"status {status}", ""
-        if self._job:
-            self._crashed(self._job, cause)
-        if was_ready:
-            log.error("the worker went down (%s); starting another", cause)
-            self._link.start()
-            return
-        self._failed_loads += 1
-        if not self._was_ready and self._failed_loads >= FIRST_LOADS:
-            raise CannotServe(
-                f"the worker ended {FIRST_LOADS} times before it was ready ({cause}): its last words are above"
-            )
-        pause = min(2.0**self._failed_loads, LONGEST_PAUSE)
-        log.error("the worker ended before it was ready (%s); starting another in %.0f s", cause, pause)
-        self._start_at = time.monotonic() + pause
-
-    def _crashed(self, job: Job, cause: str) -> None:
+    def _crashed(self, worker: SupervisedWorker, job: Job) -> None:
         job.crashes += 1
         if job.cancelling or job.crashes < CRASHES:
             log.error("job %s: the worker went down while it was %s", job.id, job.state)
-            self._stopped(job)
+            self._stopped(worker, job)
             return
         self._end(
+            worker,
             job,
             QUARANTINED,
-            f"the process that computes went down {job.crashes} times ({cause}; the job was {job.state}): the "
+            f"the process that computes went down {job.crashes} times ({worker.cause}; the job was {job.state}): the "
             "job is set aside and its frames stay in the server's spool. Look for a damaged frame, or too little "
             "memory, then submit again",
         )

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from void_client.errors import BadInput
@@ -15,6 +16,7 @@ from void_client.keys import read_pair
 
 from void_server.engine_options import EngineOptions, MaskOptions
 
+from .devices import parse_devices
 from .front import Front
 from .journal import NAME, BadJournal, Journal
 from .logs import LogFormat, LogLevel, Secrets, log_to_stderr
@@ -35,6 +37,7 @@ def serve_until_stopped(
     log_level: LogLevel,
     log_format: LogFormat,
     *,
+    devices: str,
     drain: float,
     keys: Path | None,
     metrics: str,
@@ -43,21 +46,28 @@ def serve_until_stopped(
 ) -> None:
     """Serve until SIGTERM, Ctrl-C, or (if asked for) the end of stdin.
 
-    Says in one line on stdout when the weights are loaded. `drain`, `keys`, `metrics`: see Front. Raises BadInput.
+    Says in one line on stdout when a worker is ready. `devices`: see parse_devices; they share what `limits` has of
+    memory. `drain`, `keys`, `metrics`: see Front. Raises BadInput.
     """
     log_to_stderr(log_level, log_format, Secrets(*_own_secret(keys)))
+    try:
+        named = parse_devices(devices)
+    except CannotServe as error:
+        raise BadInput(str(error)) from error
+    limits = replace(limits, memory=limits.memory // len(named))
     passing = bind.endswith(":*")
     folder = _folder(spool, passing=passing)
     try:
         worker: list[str] = [log_level, log_format, options.to_json(), masks.to_json()]
-        front = Front(bind, folder, worker, keeping, limits, drain=drain, keys=keys, metrics=metrics)
+        front = Front(bind, folder, worker, named, keeping, limits, drain=drain, keys=keys, metrics=metrics)
 
-        def on_ready(seconds: float) -> None:
+        def on_ready(device: str, seconds: float) -> None:
             facts = front.describe()
             if as_json:
-                print(json.dumps({**facts, "address": front.address}), flush=True)
+                print(json.dumps({**facts, "address": front.address, "device": device}), flush=True)
                 return
-            print(f"VOID server ready at {front.address}: {facts['engine']}, loaded in {seconds:.1f} s", flush=True)
+            what = f"{facts['engine']} on {device}, loaded and warm after {seconds:.1f} s"
+            print(f"VOID server ready at {front.address}: {what}", flush=True)
             if facts["notice"]:
                 print(facts["notice"], flush=True)
 

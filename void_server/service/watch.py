@@ -1,4 +1,9 @@
-"""A worker within its limits: memory that runs away and a frame that is never decoded end the worker, nothing else."""
+"""A worker within its limits: memory that runs away, a frame that is never decoded and a process that gives no sign of
+life end the worker, nothing else.
+
+A sign of life (`alive`, from a thread of its own) says that the process runs; a step says that its work goes on. A step
+of the model may take as long as it likes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DECODING = ("masking", "finishing")  # the stages that read frames and report each one
+ALIVE_EVERY = 1.0  # seconds between two signs of life
+FIRST_WORDS = 300.0  # seconds that a worker is given to say its first word: until then it imports, maybe over a network
 
 
 @dataclass(frozen=True)
@@ -15,12 +22,13 @@ class Limits:
     """What a worker may take.
 
     memory: bytes of its own (mapped weights and a GPU's memory do not count), 0 for any; needs Linux. decoding:
-    seconds without a step while frames are read, 0 for any. The address space is not limited: CUDA reserves far more
-    of it than it uses.
+    seconds without a step while frames are read, 0 for any. silence: seconds without a sign of life, 0 for any. The
+    address space is not limited: CUDA reserves far more of it than it uses.
     """
 
     memory: int
     decoding: float
+    silence: float
 
 
 class Watch:
@@ -28,10 +36,24 @@ class Watch:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._heard = time.monotonic()
+        self.begin()
+
+    def begin(self) -> None:
+        """A worker has been started."""
+        self._spoke = False
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Begin to count anew."""
+        self._alive = self._heard = time.monotonic()
+
+    def alive(self) -> None:
+        """The worker has given a sign of life."""
+        self._spoke = True
+        self._alive = time.monotonic()
 
     def heard(self) -> None:
-        """The worker has been given work, or has said something."""
+        """The worker has been given work, or has come further with it."""
         self._heard = time.monotonic()
 
     def trouble(self, pid: int, stage: str) -> str:
@@ -41,6 +63,9 @@ class Watch:
             return f"it took more than {limits.memory / 2**30:.1f} GiB of memory"
         if limits.decoding and stage in DECODING and time.monotonic() - self._heard > limits.decoding:
             return f"it came no further for {limits.decoding:.0f} s"
+        silence = limits.silence if self._spoke else max(limits.silence, FIRST_WORDS)
+        if limits.silence and time.monotonic() - self._alive > silence:
+            return f"it gave no sign of life for {silence:.0f} s"
         return ""
 
 

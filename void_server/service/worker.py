@@ -1,8 +1,8 @@
 """The worker process: loads the weights once, then runs jobs one after the other. All that can crash happens here.
 
-Started by the front as `python -m void_server.service.worker LEVEL FORMAT OPTIONS MASKS`: the log's level and format,
-EngineOptions and MaskOptions as JSON.
-Speaks `link.py`'s messages.
+Started by the front as `python -m void_server.service.worker LEVEL FORMAT OPTIONS MASKS DEVICE`: the log's level and
+format, EngineOptions and MaskOptions as JSON, and what the device is called; it sees no other (devices.py). Speaks
+`link.py`'s messages.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from void_client import __version__
 from void_client.delivery import write_atomically
 
-from void_server.engine import Engine, load_engine
+from void_server.engine import Engine, WarmsUp, load_engine
 from void_server.engine_options import CannotLoad, EngineOptions, MaskOptions
 from void_server.footage import Footage
 from void_server.mask_tools import load_mask_tools
@@ -44,6 +45,7 @@ from void_server.stages import AHEAD, THREADS
 from .folder import NO_ROOM, checkpoint_folder, input_file, result_file
 from .link import Message, Pipe, messages
 from .logs import LogFormat, LogLevel, Secrets, log_to_stderr
+from .watch import ALIVE_EVERY
 
 log = logging.getLogger("void.worker")
 
@@ -217,23 +219,61 @@ def _take_stdout(secrets: Secrets) -> Pipe:
     return Pipe(stream, secrets.hide)
 
 
+def _beat(pipe: Pipe) -> None:
+    """Say that this process runs: also while a step takes long, and not where it is stopped or hangs."""
+    try:
+        while True:
+            pipe.send("alive")
+            time.sleep(ALIVE_EVERY)
+    except OSError:
+        return  # the front is gone, and this process about to be
+
+
+def _get_ready(pipe: Pipe, options: str, masks: str, device: str) -> tuple[Engine, MaskTools]:
+    """Load engine and tools, and do a first removal, so that no artist waits for what it takes. Raises CannotLoad."""
+    started = time.monotonic()
+    if device != "cpu" and not torch.cuda.is_available():
+        built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs alone"
+        raise CannotLoad(
+            f"torch (built for {built}) can't use {device}: "
+            "`void doctor` looks at the GPUs; --devices names others, or cpu"
+        )
+    engine = load_engine(EngineOptions.from_json(options))
+    tools = load_mask_tools(MaskOptions.from_json(masks))
+
+    def tell(state: str) -> None:
+        pipe.send(state, engine=engine.name, notice=engine.notice, seconds=time.monotonic() - started)
+
+    if isinstance(engine, WarmsUp):
+        tell("warming")
+        try:
+            engine.warm_up()
+        except Exception as error:  # whatever the first removal runs into, the next one would
+            log.exception("the warm-up failed")
+            raise CannotLoad(
+                f"the weights are loaded, and the small removal that warms up {device} fails "
+                f"({type(error).__name__}: {error}). Look for other programs on the GPU (`nvidia-smi`), take a leaner "
+                "--plan (`void weights plan`), and see `void doctor`; the log has the details"
+            ) from error
+    tell("ready")
+    return engine, tools
+
+
 def main() -> None:
     """Load the engine, say so, and run jobs until the front is gone."""
     secrets = Secrets()
     pipe = _take_stdout(secrets)
-    level, form, options, masks = sys.argv[1:]
+    threading.Thread(target=_beat, args=(pipe,), daemon=True).start()
+    level, form, options, masks, device = sys.argv[1:]
     tag = log_to_stderr(cast(LogLevel, level), cast(LogFormat, form), secrets)
-    started = time.monotonic()
     commands: queue.Queue[Message] = queue.Queue()
     cancellations = Cancellations()
     threading.Thread(target=_read_commands, args=(commands, cancellations), daemon=True).start()
     try:
-        engine = load_engine(EngineOptions.from_json(options))
-        tools = load_mask_tools(MaskOptions.from_json(masks))
+        engine, tools = _get_ready(pipe, options, masks, device)
     except CannotLoad as error:
         pipe.send("fatal", message=str(error))
         return
-    pipe.send("ready", engine=engine.name, notice=engine.notice, seconds=time.monotonic() - started)
     while True:
         command = commands.get()
         tag.running = command["job"]
