@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from void_server.engine import RemovalRequest
+from void_server.engine import RemovalRequest, WarmsUp
 from void_server.engine_options import EngineOptions
 from void_server.model import reference_geometry
 from void_server.model.clip import padded_length
@@ -115,3 +115,17 @@ def test_the_noise_s_settings_reach_pass_2(engine: VoidEngine, monkeypatch: pyte
 def test_noise_that_there_is_not_is_refused(wrong: dict[str, object], named: str) -> None:
     with pytest.raises(BadSettings, match=named):
         ShotSettings.from_dict(wrong)
+
+
+def test_a_warm_up_leaves_no_trace_in_what_comes_after(tiny_folder: Path, engine: VoidEngine) -> None:
+    warm = VoidEngine.load(EngineOptions(weights=tiny_folder))
+    assert isinstance(warm, WarmsUp)
+    warm.warm_up()
+    np.testing.assert_array_equal(warm.remove(ask(7, Steps())), engine.remove(ask(7, Steps())))
+
+
+def test_a_warm_up_is_a_whole_removal_of_both_passes(tiny_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "void.engine")
+    VoidEngine.load(EngineOptions(weights=tiny_folder)).warm_up()
+    done = [record.getMessage() for record in caplog.records if "warming up" in record.getMessage()]
+    assert done == [f"warming up: {stage} {n}/1" for stage in ("pass1", "warping", "pass2") for n in (0, 1)]
