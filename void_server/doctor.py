@@ -59,7 +59,7 @@ def clock() -> Finding:
 
 
 def card() -> Finding:
-    """Whether there is a GPU that torch can use."""
+    """Whether there are GPUs that torch can use."""
     if not torch.cuda.is_available():
         return Finding(
             "look",
@@ -67,12 +67,12 @@ def card() -> Finding:
             "torch finds none: all works on the CPU, far too slowly for real shots. If there is one, see whether "
             f"`nvidia-smi` lists it, and for what torch was built (here: {torch.version.cuda or 'CPUs alone'})",
         )
-    free, total = torch.cuda.mem_get_info()
-    return Finding(
-        "ok",
-        "GPU",
-        f"{torch.cuda.get_device_name()}, {free / GIB:.1f} of {total / GIB:.1f} GiB free, CUDA {torch.version.cuda}",
-    )
+    cards = []
+    for index in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(index)
+        name = torch.cuda.get_device_name(index)
+        cards.append(f"cuda:{index} {name}, {free / GIB:.1f} of {total / GIB:.1f} GiB free")
+    return Finding("ok", "GPU", f"{'; '.join(cards)}; CUDA {torch.version.cuda}")
 
 
 def memory() -> Finding:
@@ -119,7 +119,7 @@ def address(server: str) -> Finding:
             "look", "server", f"{server} is {status['server']} and this is {__version__}: update the older one"
         )
     if not status["ready"]:
-        return Finding("look", "server", f"{server} answers and is still loading its weights: its log says how it goes")
+        return Finding("look", "server", f"{server} answers and is not ready yet: `void status` says how far it is")
     return Finding("ok", "server", f"{server} is ready, {status['engine']}, jobs: {status['jobs'] or 'none'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from void_client.errors import BadInput
 
+from .service.devices import parse_devices
+from .service.socket import CannotServe
+
 
 @contextmanager
 def own_server(
@@ -18,9 +22,13 @@ def own_server(
 ) -> Iterator[str]:
     """Start a server, wait until it is ready, yield its address; it is stopped at the end, however this process ends.
 
-    `bind` with port `*` takes a free one. `log` takes its stderr (else it is shown). Raises BadInput where it can't
-    start.
+    It has one worker, on the first of its devices: one shot needs no more. `bind` with port `*` takes a free one. `log`
+    takes its stderr (else it is shown). Raises BadInput where it can't start.
     """
+    try:
+        device = parse_devices(os.environ.get("VOID_SERVE_DEVICES", "auto"))[0]
+    except CannotServe as error:
+        raise BadInput(str(error)) from error
     command = [
         sys.executable,
         "-m",
@@ -32,6 +40,8 @@ def own_server(
         bind,
         "--engine",
         engine,
+        "--devices",
+        device,
     ]
     if weights:
         command += ["--weights", str(weights)]
