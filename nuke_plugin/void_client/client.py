@@ -168,7 +168,8 @@ class Client:
             message = received[0]
             if message["type"] == "refused" and message["job"] in ("", fields.get("job", "")):
                 raise Refused(message["code"], message["message"])
-            if message["type"] in answers:
+            # A state of another job that this client follows is no answer.
+            if message["type"] in answers and message.get("job", "") in ("", fields.get("job", "")):
                 return message
         raise ServerUnreachable(self.address, self.timeout, _why_silent(self.address))
 
