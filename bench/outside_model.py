@@ -42,6 +42,9 @@ class Silent:
     def step(self, stage: str, step: int, steps: int) -> None:
         """Nothing."""
 
+    def part(self, number: int, count: int) -> None:
+        """Nothing."""
+
     def notice(self, text: str) -> None:
         """Nothing."""
 

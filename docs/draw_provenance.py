@@ -59,6 +59,9 @@ class Silent:
     def step(self, stage: str, step: int, steps: int) -> None:
         """Nothing."""
 
+    def part(self, number: int, count: int) -> None:
+        """Nothing."""
+
     def notice(self, text: str) -> None:
         """Nothing."""
 

@@ -37,10 +37,14 @@ class Engine:
 class Progress:
     def __init__(self) -> None:
         self.steps: list[tuple[str, int, int]] = []
+        self.parts: list[tuple[int, int]] = []
         self.notices: list[str] = []
 
     def step(self, stage: str, step: int, steps: int) -> None:
         self.steps.append((stage, step, steps))
+
+    def part(self, number: int, count: int) -> None:
+        self.parts.append((number, count))
 
     def notice(self, text: str) -> None:
         self.notices.append(text)

@@ -70,6 +70,7 @@ class Done:
     case: Case
     requests: list[RemovalRequest]
     notices: list[str]
+    parts: list[tuple[int, int]]
     error: float  # rms in what was painted, scene-linear
 
     @property
@@ -119,7 +120,7 @@ def remove(folder: Path, case: Case, **settings: object) -> Done:
                 assert not seen or levels[row, column] == level, "the quadmask is cut as the clip is"
     error = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
     assert error < 0.2 * AMPLITUDE, "every hole holds the background (the object is at 0.9)"
-    return Done(case, engine.requests, progress.notices, error)
+    return Done(case, engine.requests, progress.notices, progress.parts, error)
 
 
 def gain(coarse: Done, fine: Done) -> float:
@@ -167,6 +168,7 @@ def test_objects_far_apart_have_a_window_each(tmp_path: Path) -> None:
         assert (request.quadmask == PRIMARY).any()
         # Three times the area of the hole and its ramp.
         assert window.width * window.height == pytest.approx(3 * (34 + 2 * 3) ** 2, rel=0.01)
+    assert several.parts == [(1, 2), (1, 2), (2, 2)], "told early, and before each run"
     assert several.decibels - whole.decibels == pytest.approx(gain(whole, several), abs=4)
     (notice,) = several.notices
     for word in ("2 times", "89x54; 89x54", "480x270"):

@@ -19,6 +19,8 @@ STAGES = {
     "finishing": "writing frames",
 }
 
+PASSES = ("pass1", "warping", "pass2")  # once for each part
+
 
 def time_left(seconds: float | None) -> str:
     """`about 1:05 left`, or nothing where it is not known."""
@@ -45,7 +47,7 @@ class Display:
         )
         self._stage = ""
         self._notices = 0
-        self._shown: tuple[str, int] | None = None
+        self._shown: tuple[str, int] | None = None  # stage with its part, step
         self._message = ""
         self._silent = False
         self._task = self._progress.add_task("", total=1, left="")
@@ -65,25 +67,24 @@ class Display:
             self.say(f"note: {notice}")
         self._notices = len(state["notices"])
         stage = state["state"]
+        name = _in_words(state)
         if state["message"] and stage in STAGES and state["message"] != self._message:
             self._message = state["message"]
             self.say(self._message)
-        if stage not in STAGES or self._shown == (stage, state["step"]):
+        if stage not in STAGES or self._shown == (name, state["step"]):
             return
-        self._shown = (stage, state["step"])
+        self._shown = (name, state["step"])
         self._silent = False
-        if stage != self._stage:
-            self._stage = stage
+        if name != self._stage:
+            self._stage = name
             if self._live:
-                self._progress.reset(self._task, description=STAGES[stage], total=max(1, state["steps"]))
+                self._progress.reset(self._task, description=name, total=max(1, state["steps"]))
             else:
-                print(f"void: {STAGES[stage]}", file=sys.stderr, flush=True)
+                print(f"void: {name}", file=sys.stderr, flush=True)
         left = time_left(state["eta"])
         self._progress.update(self._task, completed=state["step"], total=max(1, state["steps"]), left=left)
         if not self._live and worth_a_line(state["step"], state["steps"]):
-            print(
-                f"void: {STAGES[stage]} {state['step']}/{state['steps']} {left}".rstrip(), file=sys.stderr, flush=True
-            )
+            print(f"void: {name} {state['step']}/{state['steps']} {left}".rstrip(), file=sys.stderr, flush=True)
 
     def show_silence(self, seconds: float) -> None:
         """Tell once of a server that has said nothing for so long."""
@@ -95,6 +96,13 @@ class Display:
     def say(self, text: str) -> None:
         """A sentence beside the progress."""
         self._console.print(f"void: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _in_words(state: dict[str, Any]) -> str:
+    """The stage, and of which part it is where the model runs several times."""
+    words = STAGES.get(state["state"], "")
+    several = state.get("parts", 1) > 1 and state["state"] in PASSES
+    return f"{words}, part {state['part']} of {state['parts']}" if several else words
 
 
 def worth_a_line(step: int, steps: int) -> bool:

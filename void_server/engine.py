@@ -22,6 +22,9 @@ class Progress(Protocol):
     def step(self, stage: str, step: int, steps: int) -> None:
         """`step` of `steps` of a stage (masking, pass1, warping, pass2, finishing) is done."""
 
+    def part(self, number: int, count: int) -> None:
+        """The passes' steps from now on are those of run `number`, from 1, of `count` of the engine."""
+
     def notice(self, text: str) -> None:
         """Something the artist should know of the result."""
 

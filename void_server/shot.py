@@ -64,9 +64,11 @@ def remove_object(
         progress.notice(f"the prompt is the hints': {scene}")
     quadmasks = Quadmasks(plate, mattes, window, progress)
     parts = take_apart(quadmasks, plate, settings, progress)
+    progress.part(1, len(parts.crops))
     survey = Survey(plate, quadmasks, settings)
     clips, curve = prepare_clips(plate, [crop.windows for crop in parts.crops], settings, progress, survey)
     for index, crop in enumerate(parts.crops):  # in place of the clip, so that a run adds nothing to what is held
+        progress.part(index + 1, len(parts.crops))
         clips[index] = engine.remove(
             RemovalRequest(
                 clip=clips[index],

@@ -6,6 +6,7 @@ that is Nuke's; in a terminal it runs where it is called.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +44,13 @@ class Baking:
     def run(self) -> Path:
         """Bake, and return the folder of the result. Raises the errors of void_client."""
         self._need_server()
+        reporting = Reporting(self.talk, self.identity)
         bake = self.unfinished or self.talk.on_main(self._render)
         carry_out(
             bake,
             self.address,
-            on_state=self._on_state,
-            on_silence=self._on_silence,
+            on_state=functools.partial(reporting.on_state, list(bake.ids)),
+            on_silence=reporting.on_silence,
             cancelled=self.talk.cancelled,
             priority=self.priority,
         )
@@ -105,12 +107,6 @@ class Baking:
             node["void_job"].setValue(next(iter(bake.ids.values())))
         return bake
 
-    def _on_state(self, view: str, state: Message) -> None:
-        self.talk.progress(stage_in_words(state), percent(state))
-
-    def _on_silence(self, seconds: float) -> None:
-        self.talk.progress(f"the server has said nothing for {seconds:.0f} s; waiting for it to come back", 0)
-
     def _show(self, bake: Bake) -> None:
         """Put the result into the comp, if its node is still there. On the main thread."""
         node = by_identity(self.identity)
@@ -121,6 +117,31 @@ class Baking:
             show_quadmask(node, version)
         else:
             show_version(node, version)
+
+
+class Reporting:
+    """What a bake's jobs say, for whoever waits: the bar never falls back, and notices are shown as they come."""
+
+    def __init__(self, talk: Talk, identity: str) -> None:
+        self._talk = talk
+        self._identity = identity
+        self._percent = 0
+        self._notices: list[str] = []
+
+    def on_state(self, views: list[str], view: str, state: Message) -> None:
+        """A view's job has come further, or is tried again from an earlier step: then the bar waits."""
+        of_all = (100 * views.index(view) + percent(state)) // len(views)
+        self._percent = max(self._percent, of_all)
+        self._talk.progress(stage_in_words(state), self._percent)
+        fresh = [notice for notice in state["notices"] if notice not in self._notices]
+        if fresh:
+            self._notices += fresh
+            self._talk.note(self._identity, "baking. " + ". ".join(self._notices))
+
+    def on_silence(self, seconds: float) -> None:
+        """The server has said nothing for so long."""
+        text = f"the server has said nothing for {seconds:.0f} s; waiting for it to come back"
+        self._talk.progress(text, self._percent)
 
 
 def unfinished_like(snapshot: Snapshot, result: str) -> tuple[Bake | None, str]:

@@ -11,6 +11,8 @@ import nuke
 from void_client.client import Message
 from void_client.protocol import STAGES
 
+from .node import by_identity, set_status
+
 T = TypeVar("T")
 
 IN_WORDS = {
@@ -25,6 +27,7 @@ IN_WORDS = {
 # How much of a bake lies behind when a stage begins, in percent; passes take nearly all of it.
 BEGINS = dict(zip(STAGES, (0, 3, 4, 8, 35, 38, 94)))
 BEGINS["done"] = 100
+PASSES = ("pass1", "warping", "pass2")  # once for each part of the plate
 
 
 class Talk(Protocol):
@@ -39,6 +42,9 @@ class Talk(Protocol):
     def progress(self, text: str, percent: int) -> None:
         """How far the bake is."""
 
+    def note(self, identity: str, text: str) -> None:
+        """Something to know of the result of the node of this identity, before it is there."""
+
     def cancelled(self) -> bool:
         """Whether it is to stop."""
 
@@ -46,6 +52,8 @@ class Talk(Protocol):
 def stage_in_words(state: Message) -> str:
     """A job's state as an artist reads it: stage, step and time left."""
     text = IN_WORDS.get(str(state["state"]), str(state["state"]))
+    if state["state"] in PASSES and state.get("parts", 1) > 1:
+        text += f", part {state['part']} of {state['parts']}"
     if state["steps"]:
         text += f", step {state['step']} of {state['steps']}"
     if state["eta"] is not None:
@@ -60,7 +68,12 @@ def percent(state: Message) -> int:
         return 100
     following = [*STAGES, "done"][STAGES.index(stage) + 1]
     share = state["step"] / state["steps"] if state["steps"] else 0.0
-    return int(BEGINS[stage] + share * (BEGINS[following] - BEGINS[stage]))
+    done = BEGINS[stage] + share * (BEGINS[following] - BEGINS[stage])
+    if stage in PASSES:
+        before, after = BEGINS["pass1"], BEGINS["finishing"]
+        part, parts = state.get("part", 1), state.get("parts", 1)
+        done = before + ((part - 1) * (after - before) + done - before) / parts
+    return int(done)
 
 
 def duration(seconds: float) -> str:
@@ -115,6 +128,10 @@ class Panel:
         if self._task.isCancelled():
             self._cancel.set()
 
+    def note(self, identity: str, text: str) -> None:
+        """Put it on the node soon; nobody waits for it."""
+        nuke.executeInMainThread(_put, args=(identity, text))
+
     def close(self) -> None:
         """Take the progress window away, on the main thread: it goes with the task."""
         self._task = None
@@ -125,3 +142,9 @@ class Panel:
 
     def cancelled(self) -> bool:
         return self._cancel.is_set()
+
+
+def _put(identity: str, text: str) -> None:
+    node = by_identity(identity)
+    if node is not None:
+        set_status(node, text)

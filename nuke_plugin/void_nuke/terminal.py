@@ -39,6 +39,9 @@ class Terminal:
             print(line, file=sys.stderr, flush=True)
             self._said = line
 
+    def note(self, identity: str, text: str) -> None:
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
     def cancelled(self) -> bool:
         return self._cancel.is_set()
 

@@ -182,6 +182,7 @@ def test_progress_tells_stage_and_step(script: Script, tmp_path: Path) -> None:
     (bar,) = stage.progress_tasks()
     assert "left" in bar.message
     assert 8 <= bar.percent <= 35
+    assert "a stand-in for tests" in status(node), "a notice is said as it comes, not at the end"
     (tmp_path / "go").touch()
     wait_for_status(node, "v001: frames")
 

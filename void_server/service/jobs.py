@@ -65,6 +65,8 @@ class Job:
     step: int = 0
     steps: int = 0
     eta: float | None = None
+    part: int = 1
+    parts: int = 1
     served: set[int] = field(default_factory=set)
     not_before: float = 0.0
 
@@ -105,6 +107,8 @@ class Job:
             "step": self.step,
             "steps": self.steps,
             "eta": self.eta,
+            "part": self.part,
+            "parts": self.parts,
             "code": self.code,
             "message": self.message,
             "notices": self.notices,

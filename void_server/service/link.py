@@ -2,9 +2,9 @@
 
 Front to worker: `run` {job, folder, first, last, inputs, prompt, hints, settings, result, colour, finished}, `cancel`
 {job}. Worker to front: `alive` {} every second, `warming` {engine, notice, seconds}, `ready` {engine, notice,
-seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta}, `notice` {job, text}, `hints` {job, text},
-`result` {job, frame, size, sha256}, `done` {job}, `failed` {job, code, message}, `stopped` {job}. When either end
-goes, the other sees end-of-file.
+seconds}, `fatal` {message}, `progress` {job, stage, step, steps, eta}, `part` {job, part, parts}, `notice` {job, text},
+`hints` {job, text}, `result` {job, frame, size, sha256}, `done` {job}, `failed` {job, code, message}, `stopped` {job}.
+When either end goes, the other sees end-of-file.
 """
 
 from __future__ import annotations

@@ -96,6 +96,7 @@ class Runner:
         self._turn += 1
         self._turns[job.user] = self._turn
         job.engine, job.device, job.message, job.not_before = worker.engine, worker.device, "", 0.0
+        job.part = job.parts = 1
         # The notice is about what the weights make, and a quadmask is made without them.
         job.notices = [worker.notice] if worker.notice and job.spec.result == "plate" else []
         job.move("masking", steps=len(job.spec.frames))
@@ -157,6 +158,9 @@ class Runner:
                 self._progress(job, message)
             case "notice":
                 job.notices.append(message["text"])
+                self._announcer.progressed(job)  # the next step may be minutes away
+            case "part":
+                job.part, job.parts = message["part"], message["parts"]
             case "hints":
                 job.hints = message["text"]
             case "result":

@@ -108,6 +108,11 @@ class Reporter:
             left += self._settings.pass2.steps * branches
         return left * (time.monotonic() - self._started) / done
 
+    def part(self, number: int, count: int) -> None:
+        """Say which run of the engine this is."""
+        self._pipe.send("part", job=self._job, part=number, parts=count)
+        self._stage = ""  # the next one begins anew, though it may be of the same name
+
     def notice(self, text: str) -> None:
         """Pass a sentence for the artist on."""
         self._pipe.send("notice", job=self._job, text=text)
