@@ -6,6 +6,7 @@ Also through a restart of the server: it keeps the job, and what was on its way 
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -41,41 +42,72 @@ def follow(
     return _Follower(client, job_id, on_state, cancelled, transfer, silence).run()
 
 
+class _Digest(threading.Thread):
+    """Size and hash of one file, read in a thread of its own. A daemon: a host application may end at any moment."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self.path = path
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+        self._error: OSError | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                while piece := file.read(protocol.CHUNK):
+                    self._size += len(piece)
+                    self._sha256.update(piece)
+        except OSError as error:
+            self._error = error
+
+    def result(self) -> tuple[int, str]:
+        """Size in bytes and sha256, once they are known. Raises OSError."""
+        self.join()
+        if self._error:
+            raise self._error
+        return self._size, self._sha256.hexdigest()
+
+
 class _Sources:
-    """The frames a job sends, the current one in memory with its hash."""
+    """The frames a job sends, a piece in memory at a time. The next frame is hashed while this one is sent."""
 
     def __init__(self, inputs: dict[str, FileSequence]) -> None:
         self._inputs = inputs
-        self._path: Path | None = None
-        self._data = b""
-        self._sha256 = ""
+        self._digests: dict[Path, _Digest] = {}
 
     def answer(self, client: Client, want: Message) -> None:
         sequence = self._inputs.get(want["input"])
         if sequence is None:
             raise BadInput(f"the server asks for {want['input']}, which this client was not given")
-        self._load(sequence.path(want["frame"]))
-        start = want["offset"]
+        path = sequence.path(want["frame"])
+        try:
+            size, sha256 = self._digest(path, want["frame"]).result()
+            with path.open("rb", buffering=0) as file:
+                file.seek(want["offset"])
+                piece = file.read(want["length"])
+        except OSError as error:
+            raise BadInput(f"{path} can't be read any more ({error.strerror}): check the disk, submit again") from error
         client.send(
             "chunk",
-            memoryview(self._data)[start : start + want["length"]],
+            piece,
             job=want["job"],
             input=want["input"],
             frame=want["frame"],
-            offset=start,
-            size=len(self._data),
-            sha256=self._sha256,
+            offset=want["offset"],
+            size=size,
+            sha256=sha256,
         )
 
-    def _load(self, path: Path) -> None:
-        if path == self._path:
-            return
-        try:
-            self._data = path.read_bytes()
-        except OSError as error:
-            raise BadInput(f"{path} can't be read any more ({error.strerror}): check the disk, submit again") from error
-        self._path = path
-        self._sha256 = hashlib.sha256(self._data).hexdigest()
+    def _digest(self, path: Path, frame: int) -> _Digest:
+        """The digest of a frame of some input; those of the other inputs and of the next frame are begun."""
+        if path not in self._digests:
+            near = [sequence.path(number) for number in (frame, frame + 1) for sequence in self._inputs.values()]
+            self._digests = {
+                other: self._digests.get(other) or _Digest(other) for other in near if other == path or other.is_file()
+            }
+        return self._digests[path]
 
 
 class _Download:

@@ -81,7 +81,7 @@ def test_of_a_job_that_was_half_sent_only_what_is_missing_is_sent(killable: Serv
             _send(client, sent, job_id, name, frame)
         until(lambda: len(list((killable.spool / job_id).glob("*.exr"))) == 3, "three frames are there")
     killable.kill()
-    (killable.spool / job_id / "frame.part").write_bytes(b"half a frame")
+    (killable.spool / job_id / "roto.1002.part").write_bytes(b"half a frame")
     killable.start()
     with Client(killable.address) as client:
         client.send("attach", job=job_id, results=0, sends=False)
@@ -260,7 +260,7 @@ def test_a_full_disk_is_waited_for_and_said(killable: Server, shot: Path) -> Non
     sent, job_id = make_job(shot), uuid.uuid4().hex
     with Client(killable.address) as client:
         client.submit(sent, job_id)
-    part = killable.spool / job_id / "frame.part"
+    part = killable.spool / job_id / "plate.1001.part"
     part.symlink_to("/dev/full")
     following = Following(killable.address, sent, job_id)
     until(lambda: any("disk is full" in message for message in following.messages), "the job says so")

@@ -18,9 +18,9 @@ def input_file(folder: Path, name: str, frame: int) -> Path:
     return folder / f"{name}.{frame}.exr"
 
 
-def part_file(folder: Path) -> Path:
-    """Where a job writes the frame that is on its way; one is at a time."""
-    return folder / "frame.part"
+def part_file(whole: Path) -> Path:
+    """Where a frame is written that is on its way to `whole`."""
+    return whole.with_suffix(".part")
 
 
 def result_file(folder: Path, frame: int) -> Path:

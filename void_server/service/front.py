@@ -22,7 +22,7 @@ from .jobs import Job
 from .journal import BadJournal
 from .messages import RefusedMessage
 from .metrics import Metrics
-from .receiving import BadUpload, Want
+from .receiving import BadUpload, Upload, Want
 from .runner import Runner
 from .socket import LARGEST_FRAME, CannotServe, ClientSocket
 from .store import JobStore, Keeping
@@ -95,9 +95,13 @@ class Front:
         poller.register(self._clients.socket, zmq.POLLIN)
         for worker in self._runner.workers:
             poller.register(worker.inbox, zmq.POLLIN)
+        bell = self._store.spooler.bell
+        poller.register(bell, zmq.POLLIN)
         try:
             while not self._may_end():
                 ready = dict(poller.poll(200))
+                if bell.fileno() in ready:
+                    self._from_spooler()
                 if self._clients.socket in ready:
                     self._from_client()
                 for worker in self._runner.workers:
@@ -242,19 +246,38 @@ class Front:
         try:
             job.upload.add(chunk, payload)
         except BadUpload as error:
-            job.fail(error.code, str(error))
-            log.warning("job %s failed: %s", job.id, error)
-            self._announcer.changed(job)
-        except OSError as error:
-            self._upload_fails(job, error)
+            self._bad_upload(job, error)
         else:
-            job.unused, job.message = 0.0, ""
             self._metrics.received.inc(len(payload))
-            if job.upload.done:
-                job.move("queued")
-                self._announcer.changed(job)
+
+    def _from_spooler(self) -> None:
+        """Go on with the jobs whose pieces have been written."""
+        self._store.spooler.hush()
+        for job in self._store:
+            if not job.upload:
+                continue
+            try:
+                came = job.upload.collect()
+            except BadUpload as error:
+                self._bad_upload(job, error)
+            except OSError as error:
+                self._upload_fails(job, error)
             else:
-                self._ask(job, job.upload.ask())
+                if came:
+                    self._came(job, job.upload)
+
+    def _came(self, job: Job, upload: Upload) -> None:
+        job.unused, job.message = 0.0, ""
+        if upload.done:
+            job.move("queued")
+            self._announcer.changed(job)
+        else:
+            self._ask(job, upload.ask())
+
+    def _bad_upload(self, job: Job, error: BadUpload) -> None:
+        job.fail(error.code, str(error))
+        log.warning("job %s failed: %s", job.id, error)
+        self._announcer.changed(job)
 
     def _upload_fails(self, job: Job, error: OSError) -> None:
         """A full disk is waited for; whoever attaches is asked again."""

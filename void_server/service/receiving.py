@@ -1,24 +1,25 @@
-"""Frames on their way in: asked for piece by piece, hashed, and written into the job's folder.
+"""Frames on their way in: asked for piece by piece, and given to the spooler, which writes them into the job's folder.
 
 The folder is the record of what has come: a restarted server goes on with the frames that are not there.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from void_client import protocol
 
 from .folder import input_file, part_file, sync_folder
 from .messages import Chunk, JobSpec
+from .spooler import Differs, FrameFile, Spooler
+
+UNSYNCED = 16  # frames that are written and not yet on the disk, for each of which a file is open
 
 
 class BadUpload(Exception):
@@ -42,12 +43,15 @@ class Want:
 class Upload:
     """The frames of one job, in the order of the range, all inputs of a frame together."""
 
-    def __init__(self, spec: JobSpec, folder: Path) -> None:
+    def __init__(self, spec: JobSpec, folder: Path, spooler: Spooler) -> None:
         """Look at what the folder has already. Raises OSError."""
         self._spec = spec
         self._folder = folder
-        self._file: IO[bytes] | None = None
+        self._spooler = spooler
         self._last = -math.inf
+        self._file: FrameFile | None = None
+        self._writing: deque[tuple[Future[None], Chunk]] = deque()
+        self._keeping: deque[tuple[Future[None], FrameFile]] = deque()
         self.start_over()
 
     def start_over(self) -> None:
@@ -62,7 +66,6 @@ class Upload:
         self._frames_left = len(self._missing)
         self._left = self._pieces()
         self._asked: deque[Want] = deque()
-        self._hash = hashlib.sha256()
 
     def _is_here(self, name: str, frame: int, size: int) -> bool:
         try:
@@ -72,7 +75,7 @@ class Upload:
 
     @property
     def done(self) -> bool:
-        """Whether every frame is here."""
+        """Whether every frame is here, on the disk."""
         return self._frames_left == 0
 
     def _pieces(self) -> Iterator[Want]:
@@ -81,8 +84,12 @@ class Upload:
                 yield Want(name, frame, offset, min(protocol.CHUNK, size - offset))
 
     def ask(self) -> Iterator[Want]:
-        """What to ask for now, so that at most IN_FLIGHT pieces are on their way."""
-        while len(self._asked) < protocol.IN_FLIGHT and (want := next(self._left, None)):
+        """What to ask for now, so that at most IN_FLIGHT pieces are on their way or wait to be written."""
+        while (
+            len(self._asked) + len(self._writing) < protocol.IN_FLIGHT
+            and len(self._keeping) < UNSYNCED
+            and (want := next(self._left, None))
+        ):
             self._asked.append(want)
             self._last = time.monotonic()
             yield want
@@ -100,7 +107,7 @@ class Upload:
     def add(self, chunk: Chunk, payload: bytes) -> None:
         """Take one piece; one that is not next (sent twice, or never asked for) changes nothing.
 
-        Raises BadUpload, and OSError (a full disk), after which `start_over` is due.
+        Raises BadUpload. What becomes of it, `collect` tells.
         """
         if not self._asked or (chunk.input, chunk.frame, chunk.offset) != (
             self._asked[0].input,
@@ -114,39 +121,48 @@ class Upload:
             raise BadUpload(
                 "bad_input", f"frame {chunk.frame} of {given.name} changed while it was being sent: submit again"
             )
-        self._write(payload)
         self._last = time.monotonic()
         self._asked.popleft()
-        if chunk.offset + len(payload) == size:
-            self._finish(chunk, given.name)
+        self._write(chunk, payload, last=chunk.offset + len(payload) == size)
 
-    def _write(self, payload: bytes) -> None:
+    def _write(self, chunk: Chunk, payload: bytes, *, last: bool) -> None:
         if self._file is None:
-            self._file = part_file(self._folder).open("wb")
-            self._hash = hashlib.sha256()
-        self._file.write(payload)
-        self._hash.update(payload)
+            whole = input_file(self._folder, chunk.input, chunk.frame)
+            self._file = FrameFile(part_file(whole), whole)
+        written = self._spooler.write(self._file, payload, chunk.sha256 if last else "")
+        self._writing.append((written, chunk))
+        if last:
+            self._keeping.append((self._spooler.keep(self._file, written), self._file))
+            self._file = None
 
-    def _finish(self, chunk: Chunk, name: str) -> None:
-        """Let the frame have its name once it is right and on the disk: from then on the client may be gone."""
-        if self._hash.hexdigest() != chunk.sha256:
-            raise BadUpload(
-                "damaged", f"frame {chunk.frame} of {name} arrived damaged (its hash differs): submit again"
-            )
-        assert self._file
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self.close()
-        part_file(self._folder).replace(input_file(self._folder, chunk.input, chunk.frame))
-        self._frames_left -= 1
-        if self.done:
-            sync_folder(self._folder)
+    def collect(self) -> bool:
+        """Take note of what has been written and kept since; whether that was anything.
+
+        Raises BadUpload, and OSError (a full disk), after which `start_over` is due.
+        """
+        before = len(self._writing) + len(self._keeping)
+        while self._writing and self._writing[0][0].done():
+            written, chunk = self._writing.popleft()
+            try:
+                written.result()
+            except Differs as error:
+                name = self._spec.inputs[chunk.input].name
+                raise BadUpload(
+                    "damaged", f"frame {chunk.frame} of {name} arrived damaged (its hash differs): submit again"
+                ) from error
+        while self._keeping and self._keeping[0][0].done():
+            self._keeping.popleft()[0].result()
+            self._frames_left -= 1
+            if self.done:
+                sync_folder(self._folder)
+        return len(self._writing) + len(self._keeping) < before
 
     def close(self) -> None:
-        """Close what is open; the job may be over."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            try:
-                file.close()  # writes what is left, which a full disk refuses
-            except OSError:
-                return
+        """Leave what has not been written, and wait for what is being written; the job may be over."""
+        futures = [future for future, _ in (*self._writing, *self._keeping)]
+        wait([future for future in futures if not future.cancel()])
+        for file in [*(kept for _, kept in self._keeping), *([self._file] if self._file else [])]:
+            file.close()
+        self._writing.clear()
+        self._keeping.clear()
+        self._file = None

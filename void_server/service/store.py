@@ -14,6 +14,7 @@ from .jobs import QUARANTINED, Job, Result
 from .journal import BadJournal, CannotJournal, Journal
 from .messages import RefusedMessage, Submit
 from .receiving import Upload
+from .spooler import Spooler
 
 log = logging.getLogger("void.store")
 
@@ -43,6 +44,7 @@ class JobStore:
         except BadJournal:
             self._journal.close()
             raise
+        self.spooler = Spooler()
         self._number = max((job.number for job in self._jobs.values()), default=0)
         self._unwritten: set[str] = set()
         self._swept = self._written = time.monotonic()
@@ -89,7 +91,7 @@ class JobStore:
         )
         try:
             job.folder.mkdir(exist_ok=True)
-            job.upload = Upload(job.spec, job.folder)
+            job.upload = Upload(job.spec, job.folder, self.spooler)
             self._journal.save(job)  # last: what is in it has been taken
         except (CannotJournal, OSError) as error:
             log.error("job %s can't be taken: %s", job.id, error)
@@ -163,6 +165,7 @@ class JobStore:
 
     def close(self) -> None:
         """Write what is left to write, and let another server in."""
+        self.spooler.close()
         self._write_unused()
         self._journal.close()
 
@@ -214,7 +217,7 @@ class JobStore:
         elif job.interruptions >= INTERRUPTIONS:
             job.fail(QUARANTINED, f"the whole server went down {INTERRUPTIONS} times during this job: it is set aside")
         else:
-            upload = Upload(job.spec, job.folder)
+            upload = Upload(job.spec, job.folder, self.spooler)
             job.move("queued" if upload.done else "receiving")
             job.upload = None if upload.done else upload
 
