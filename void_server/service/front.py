@@ -30,6 +30,7 @@ from .watch import Limits
 
 log = logging.getLogger("void.front")
 
+STOPS = {"SIGTERM", "SIGINT", "SIGBREAK"}  # the last is Windows' Ctrl-Break, also sent where a console closes
 SUSPEND_WITHIN = 5.0  # seconds that a running job is given to reach its next step when the server ends
 
 
@@ -83,13 +84,14 @@ class Front:
         return self._clients.address
 
     def serve(self, on_ready: Callable[[str, float], None]) -> None:
-        """Serve until SIGTERM or SIGINT. `on_ready(device, seconds)` is called each time a worker has become ready.
+        """Serve until one of STOPS. `on_ready(device, seconds)` is called each time a worker has become ready.
 
         Raises CannotServe where no worker can load.
         """
         self._runner.on_ready = on_ready
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop())
+        for name in STOPS:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: self.stop())
         self._runner.start()
         poller = zmq.Poller()
         poller.register(self._clients.socket, zmq.POLLIN)

@@ -77,6 +77,7 @@ class WorkerLink:
             stdout=subprocess.PIPE,
             env=environment(self._device),
             start_new_session=True,  # Ctrl-C is the front's to handle
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
         self._outbox = queue.SimpleQueue()
         for work in (self._bring, self._take):
