@@ -201,6 +201,9 @@ class _Logged:
     def step(self, stage: str, step: int, steps: int) -> None:
         log.debug("warming up: %s %d/%d", stage, step, steps)
 
+    def part(self, number: int, count: int) -> None:
+        """There is one."""
+
     def notice(self, text: str) -> None:
         log.warning("%s", text)
 
