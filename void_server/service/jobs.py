@@ -34,7 +34,7 @@ class Job:
     fetched: a client has had all results. released: nobody needs it any more. unused: seconds of the server's
     running time for which no client has asked for it.
     watchers: routing ids of the clients that follow it; sender: of the one that sends its frames.
-    device: what it runs on, while it runs. not_before: of time.monotonic(), where it waits for room on the disk; else 0.
+    device: what it runs on, while it runs. not_before: of time.monotonic(), where it waits for room on the disk, or 0.
     """
 
     id: str
