@@ -158,7 +158,7 @@ def hammer(server: Server, folder: Path, count: int, seed: int) -> Figures:
     figures, files, other = Figures(), Files(folder), OtherReader()
     started = time.monotonic()
     with Client(server.address) as client:
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
     before: dict[str, int] = {}
 
     def one(given: tuple[int, tuple[bytes, bytes]]) -> bytes | JobFailed:
@@ -171,7 +171,7 @@ def hammer(server: Server, folder: Path, count: int, seed: int) -> Figures:
                 before = {"front": own_memory(server.pid), "worker": own_memory(worker)}
             _judge(number, outcome, files, other, figures)
     with Client(server.address) as client:
-        figures.worker_deaths += client.status()["worker_pid"] != worker
+        figures.worker_deaths += client.status()["workers"][0]["pid"] != worker
     after = {"front": own_memory(server.pid), "worker": own_memory(worker)}
     figures.growth = {name: round((after[name] - before[name]) / 2**20, 1) for name in before}
     figures.seconds = round(time.monotonic() - started, 1)

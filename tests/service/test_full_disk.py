@@ -44,7 +44,7 @@ def test_a_job_waits_for_room_wherever_it_was_and_its_result_is_the_same(
     calm.stop()
     server = Server(disk.folder / "spool", *options, engine=engine)
     with Client(server.address) as client:
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
         os.kill(worker, signal.SIGSTOP)  # until the disk is full
         client.submit(sent, job_id)
         if stage == "receiving":
@@ -58,7 +58,7 @@ def test_a_job_waits_for_room_wherever_it_was_and_its_result_is_the_same(
         assert client.status()["ready"], "the service answers all the while"
         disk.make_room()
         assert following.result() == expected
-        assert client.status()["worker_pid"] == worker
+        assert client.status()["workers"][0]["pid"] == worker
     assert "Traceback" not in server.log()
     server.stop()
 

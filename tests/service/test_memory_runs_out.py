@@ -40,7 +40,7 @@ def test_in_denoising_and_decoding_the_next_job_is_done_and_the_memory_is_back(
     assert list(leaner.result()) == list(FRAMES), "once more, with less on the card, is enough"
     assert any("one is there at a time" in notice for notice in leaner.notices)
     with Client(server.address) as client:
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
         before = own_memory(worker)
         for part in ("denoising", "decoding"):
             for how in ("card", "machine", "limit"):
@@ -51,7 +51,7 @@ def test_in_denoising_and_decoding_the_next_job_is_done_and_the_memory_is_back(
                 assert "take a smaller window or picture" in str(error)
                 assert own_memory(worker) < before + LEVEL, (part, how)
         assert list(frames_of("a table").result()) == list(FRAMES)
-        assert client.status()["worker_pid"] == worker, "it has done all of it"
+        assert client.status()["workers"][0]["pid"] == worker, "it has done all of it"
         assert own_memory(worker) < before + LEVEL
     assert "Traceback" not in server.log()
     server.stop()
@@ -77,7 +77,7 @@ def test_in_decoding_a_frame_it_is_not_taken_for_damage_and_the_next_job_is_done
     with Client(server.address) as client:
         sent = make_job(shot)
         take(client, sent, client.submit(sent))
-        worker = client.status()["worker_pid"]
+        worker = client.status()["workers"][0]["pid"]
         before = own_memory(worker)
         whole = resource.prlimit(worker, resource.RLIMIT_AS)
         pages = int(Path(f"/proc/{worker}/statm").read_text().split()[0])
@@ -89,6 +89,6 @@ def test_in_decoding_a_frame_it_is_not_taken_for_damage_and_the_next_job_is_done
             assert (caught.value.code, caught.value.exit_code) == ("out_of_memory", 1)
         resource.prlimit(worker, resource.RLIMIT_AS, whole)
         assert len(take(client, sent, client.submit(sent))) == 6
-        assert client.status()["worker_pid"] == worker
+        assert client.status()["workers"][0]["pid"] == worker
         assert own_memory(worker) < before + (64 << 20), "of 183 MiB that a frame would have taken"
     server.stop()
