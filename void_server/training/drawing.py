@@ -140,7 +140,7 @@ def body_layers(body: Body, paint: Paint, poses: Poses, height: int) -> tuple[np
 
 
 def shadow_layers(body: Body, poses: Poses, height: int, ground: float) -> tuple[npt.NDArray[np.int64], Pixels]:
-    """What a body in n poses takes of the floor's light, 0 beyond its shadow: corners [n, 2] in pixels, share [n, a, b]."""
+    """The share of the floor's light that a body in n poses takes: corners [n, 2] in pixels, share [n, a, b]."""
     turned = np.abs(poses[:, 2])
     half = np.full(len(poses), body.half[0])
     lowest = np.full(len(poses), body.half[1])
