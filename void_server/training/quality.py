@@ -129,7 +129,11 @@ def flicker(result: Pixels, truth: Pixels, where: Mask) -> float:
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of many clips: means of PSNR and flicker; the median share; of the centres, those within `NEAR`."""
+    """Figures of many clips: the PSNR of their mean squared errors; the median share; of the centres, those within
+    `NEAR`; mean flicker.
+
+    Not the mean of PSNRs: a single clip that a method gets right to the bit would make that infinite.
+    """
 
     full: float
     mask: float
@@ -150,17 +154,18 @@ def summarise(figures: list[Quality]) -> Summary:
         values = np.array([getattr(one, name) for one in figures], np.float64)
         return values[~np.isnan(values)]
 
-    def mean(name: str) -> float:
+    def pooled(name: str) -> float:
         values = all_of(name)
-        return float(values.mean()) if len(values) else math.nan
+        error = float(np.mean(10 ** (-values / 10))) if len(values) else math.nan
+        return -10 * math.log10(error) if error else math.inf
 
     shares, errors = all_of("share"), all_of("off")
     return Summary(
-        full=mean("full"),
-        mask=mean("mask"),
-        primary=mean("primary"),
-        elsewhere=mean("elsewhere"),
+        full=pooled("full"),
+        mask=pooled("mask"),
+        primary=pooled("primary"),
+        elsewhere=pooled("elsewhere"),
         share=float(np.median(shares)) if len(shares) else math.nan,
         near=float(np.mean(errors <= NEAR)) if len(errors) else math.nan,
-        flicker=mean("flicker"),
+        flicker=float(np.mean(all_of("flicker"))),
     )
