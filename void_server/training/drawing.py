@@ -48,16 +48,19 @@ def _hue(hue: float, saturation: float, value: float) -> Colour:
     return np.asarray(value * (1 - saturation + saturation * wheel), np.float32)
 
 
-def paint_room(rng: np.random.Generator, height: int, left: float, right: float) -> Pixels:
-    """Wall and floor from x = `left` to `right`, `height` pixels high; one draw gives the same room at any size."""
-    columns = round((right - left) * height)
-    x = (left + (np.arange(columns, dtype=np.float32) + 0.5) / height)[None, :]
-    y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
+def paint_room(rng: np.random.Generator, height: int, left: float, right: float, margin: int = 0) -> Pixels:
+    """Wall and floor from x = `left` to `right`, `height` pixels high, and `margin` pixels more on every side.
+
+    One draw gives the same room at any size.
+    """
+    rows, columns = height + 2 * margin, round((right - left) * height) + 2 * margin
+    x = (left + (np.arange(columns, dtype=np.float32) - margin + 0.5) / height)[None, :]
+    y = ((np.arange(rows, dtype=np.float32) - margin + 0.5) / height)[:, None]
     tints = [
         _hue(rng.uniform(0, 1), rng.uniform(0.05, 0.35), rng.uniform(*light)) for light in ((0.3, 0.7), (0.25, 0.6))
     ]
-    wall = 1 + 0.16 * _clouds(rng, height, columns, 0.45) + rng.uniform(-0.25, 0.25) * (y - 0.3)
-    floor = 1 + 0.14 * _clouds(rng, height, columns, 0.30) + rng.uniform(0.2, 0.6) * (y - 0.8)
+    wall = 1 + 0.16 * _clouds(rng, height, (rows, columns), 0.45, margin) + rng.uniform(-0.25, 0.25) * (y - 0.3)
+    floor = 1 + 0.14 * _clouds(rng, height, (rows, columns), 0.30, margin) + rng.uniform(0.2, 0.6) * (y - 0.8)
     period, phase, depth = rng.uniform(0.3, 0.6), rng.uniform(0, 1), rng.uniform(0, 0.12)
     seen = (x - 0.9) / (y + 0.4) if rng.random() < 0.5 else x + 0 * y  # boards towards the horizon, or upright
     floor = floor * (1 + depth * np.tanh(4 * np.sin(2 * np.pi * (seen / period + phase))))
@@ -82,17 +85,18 @@ def _hang_picture(rng: np.random.Generator, picture: Pixels, x: npt.NDArray[Any]
     picture += inside[..., None] * (colour - picture)
 
 
-def _clouds(rng: np.random.Generator, height: int, width: int, scale: float) -> Pixels:
+def _clouds(rng: np.random.Generator, height: int, shape: tuple[int, int], scale: float, margin: int) -> Pixels:
     """Smooth noise of three octaves, about -1..1; `scale` in heights is that of the coarsest."""
-    total = np.zeros((height, width), np.float32)
+    total = np.zeros(shape, np.float32)
     for octave in range(3):
         cell = scale / 2**octave
         # As many values as the widest picture needs, so that the draw doesn't follow the size.
         coarse = rng.uniform(-1, 1, (int(1 / cell) + 4, int(6 / cell) + 4)).astype(np.float32)
         step = 1 / (cell * height)
-        place = np.array([[step, 0, 1 + step / 2], [0, step, 1 + step / 2]], np.float32)
+        start = 1 + (0.5 - margin) * step
+        place = np.array([[step, 0, start], [0, step, start]], np.float32)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        total += cv2.warpAffine(coarse, place, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT) / 2**octave
+        total += cv2.warpAffine(coarse, place, shape[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT) / 2**octave
     return np.asarray(total * 0.6, np.float32)
 
 

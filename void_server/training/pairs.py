@@ -13,7 +13,7 @@ from void_server.masks.quadmask import before_effects, combine
 from void_server.masks.roto import primary_from_alpha
 from void_server.training.drawing import Pixels
 from void_server.training.physics import Kind, Poses, draw_kind
-from void_server.training.scenes import make_scene, matte, render
+from void_server.training.scenes import Painter, make_scene
 
 FIRST_HELD_OUT = 1_000_000  # seeds from here on are never trained on
 MOVED = 0.02  # heights: a body that lies further than this from its place with the object has moved
@@ -45,16 +45,17 @@ def make_pair(seed: int, kind: Kind | None = None, *, frames: int = 21, height: 
     kind = kind or draw_kind(seed)
     scene = make_scene(kind, seed, frames, width / height)
     shown = range(frames)
-    with_object, without = (np.stack(clip) for clip in render(scene, shown, height, ("with", "without")))
-    covered = matte(scene, scene.primary, scene.primary.before, shown, height)
+    painter = Painter(scene, height)
+    with_object, without = (np.stack(clip) for clip in painter.paint(shown, ("with", "without")))
+    covered = painter.matte(scene.primary, scene.primary.before, shown)
     moved, moved_before = np.zeros_like(covered), np.zeros_like(covered)
     centres = np.full((frames, 2), np.nan)
     if scene.moved and scene.moved.after is not None:
         before, after = scene.moved.before, scene.moved.after
-        in_front = matte(scene, scene.moved, before, shown, height)
+        in_front = painter.matte(scene.moved, before, shown)
         covered *= 1 - in_front
         elsewhere = has_moved(before, after)
-        moved[elsewhere] = matte(scene, scene.moved, after, np.flatnonzero(elsewhere).tolist(), height)
+        moved[elsewhere] = painter.matte(scene.moved, after, np.flatnonzero(elsewhere).tolist())
         moved_before[elsewhere] = in_front[elsewhere]
         centres = (after[:, :2] - np.stack([scene.camera, np.zeros(frames)], axis=1)) * height
     primary = np.stack([primary_from_alpha(alpha, f"of seed {seed}") for alpha in covered])
@@ -67,7 +68,7 @@ def empty(pair: Pair) -> Pixels:
     """The pair's clip with neither the object nor the body that it moves: what is behind them, [T, h, w, 3]."""
     frames, height, width = pair.primary.shape
     scene = make_scene(pair.kind, pair.seed, frames, width / height)
-    return np.stack(render(scene, range(frames), height, ("empty",))[0])
+    return np.stack(Painter(scene, height).paint(range(frames), ("empty",))[0])
 
 
 def has_moved(before: Poses, after: Poses) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,7 @@ be told from what is seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -67,8 +68,11 @@ def stage(kind: Kind, seed: int, width: float) -> Staging:
     return _mirrored(staging, width) if rng.random() < 0.5 else staging
 
 
-def simulate(bodies: tuple[Body, ...], frames: int) -> list[Poses]:
-    """Where each body is, float64 [frames, 3] of x, y, angle; the first row is its `pose`."""
+def simulate(bodies: tuple[Body, ...], frames: int, pace: float = 1.0) -> list[Poses]:
+    """Where each body is, float64 [frames, 3] of x, y, angle; the first row is its `pose`.
+
+    pace: how much time passes from one frame to the next; all speeds here are told for a pace of 1.
+    """
     space = pymunk.Space()
     space.gravity = (0, GRAVITY * _UNITS)
     space.iterations = 20
@@ -78,10 +82,11 @@ def simulate(bodies: tuple[Body, ...], frames: int) -> list[Poses]:
     space.add(floor)
     placed = [_add(space, body) for body in bodies]
     poses = np.empty((frames, len(bodies), 3))
+    substeps = math.ceil(SUBSTEPS * pace)
     for frame in range(frames):
         poses[frame] = [(*body.position, body.angle) for body in placed]
-        for _ in range(SUBSTEPS):
-            space.step(1 / SUBSTEPS)
+        for _ in range(substeps):
+            space.step(pace / substeps)
     poses[..., :2] /= _UNITS
     return list(poses.swapaxes(0, 1))
 

@@ -1,12 +1,13 @@
 """A counterfactual scene: who takes part, where they are with the object and without it, and how it all looks.
 
-It has no size in pixels yet: `render` paints any of its frames at any height.
+It has no size in pixels yet: a `Painter` paints any of its frames at any height.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import cv2
@@ -30,6 +31,7 @@ World = Literal["with", "without", "empty"]
 
 PANNING = 1 / 3  # of the scenes
 PAN = 0.012  # heights a frame, at most
+_SPARE = 4  # pixels: what the filter of a moving camera looks at beyond the edge
 SAME_PLACE = 1e-6  # heights: bodies that lie so near each other in both worlds were computed alike
 
 
@@ -45,7 +47,7 @@ class Actor:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Counterfactual:
     """`frames` frames of a scene `width` heights wide. camera: x of the picture's left edge in each frame, [frames]."""
 
     kind: Kind
@@ -56,111 +58,109 @@ class Scene:
     moved: Actor | None
     bystanders: tuple[Actor, ...]
 
-    @property
-    def frames(self) -> int:
-        return len(self.camera)
 
-
-def make_scene(kind: Kind, seed: int, frames: int, width: float) -> Scene:
+def make_scene(kind: Kind, seed: int, frames: int, width: float, pace: float = 1.0) -> Counterfactual:
     """Stage and simulate a scene; the same arguments give the same scene on every machine of a kind."""
     staging = stage(kind, seed, width)
     rng = np.random.default_rng((seed, 3))
     paints = [draw_paint(rng) for _ in range(2 + len(staging.bystanders))]
     bodies = (staging.primary, staging.moved) if staging.moved else (staging.primary,)
-    before = simulate(bodies, frames)
+    before = simulate(bodies, frames, pace)
     moved = None
     if staging.moved:
-        after = simulate((staging.moved,), frames)[0]
+        after = simulate((staging.moved,), frames, pace)[0]
         same = np.abs(after - before[1]).max(axis=1) < SAME_PLACE
         after[same] = before[1][same]
         moved = Actor(staging.moved, paints[1], FLOOR, before[1], after)
-    standing = [_simulated(body, frames) for body in staging.bystanders]
+    standing = [simulate((body,), frames, pace)[0] for body in staging.bystanders]  # they meet nobody
     bystanders = tuple(
         Actor(body, paint, BEHIND, poses, poses)
         for body, paint, poses in zip(staging.bystanders, paints[2:], standing, strict=True)
     )
     speed = rng.uniform(-PAN, PAN) if rng.random() < PANNING else 0.0
-    camera = np.asarray(speed * (np.arange(frames) - (frames - 1) / 2), np.float64)
-    return Scene(
+    camera = np.asarray(speed * pace * (np.arange(frames) - (frames - 1) / 2), np.float64)
+    return Counterfactual(
         kind, seed, width, camera, Actor(staging.primary, paints[0], FLOOR, before[0], None), moved, bystanders
     )
 
 
-def _simulated(body: Body, frames: int) -> Poses:
-    """A bystander's poses: it meets nobody."""
-    return simulate((body,), frames)[0]
+@dataclass(frozen=True)
+class Painter:
+    """Paints a scene `height` pixels high, and `margin` pixels more on every side. Equal bits where nothing differs.
 
-
-def render(scene: Scene, frames: Sequence[int], height: int, worlds: Sequence[World]) -> list[list[Pixels]]:
-    """Paint some frames of some worlds, each [len(frames)] pictures float32 [height, w, 3] in 0..1.
-
-    "with" the object, "without" it, and "empty": with neither it nor what it moves. Where nothing differs, they have
-    the same bits.
+    Pictures are float32 [h, w, 3], display-referred in 0..1; mattes float32 [h, w] in 0..1.
     """
-    ground = _backgrounds(scene, frames, height)
-    for actor in scene.bystanders:
-        _shade(ground, scene, actor, actor.before, frames, height)
-    for actor in scene.bystanders:
-        _put(ground, scene, actor, actor.before, frames, height)
-    painted = []
-    for world in worlds:
-        pictures = [picture.copy() for picture in ground]
-        present = _present(scene, world)
+
+    scene: Counterfactual
+    height: int
+    margin: int = 0
+
+    def paint(self, frames: Sequence[int], worlds: Sequence[World]) -> list[list[Pixels]]:
+        """Some frames of some worlds, each a list of pictures.
+
+        "with" the object, "without" it, and "empty": with neither it nor what it moves.
+        """
+        ground = self._room_as_seen(frames)
+        self._people(ground, frames, [(actor, actor.before) for actor in self.scene.bystanders])
+        painted = []
+        for world in worlds:
+            pictures = [picture.copy() for picture in ground]
+            self._people(pictures, frames, _present(self.scene, world))
+            painted.append(pictures)
+        return painted
+
+    def matte(self, actor: Actor, poses: Poses, frames: Sequence[int]) -> Pixels:
+        """An actor's coverage in some frames, [n, h, w], whatever stands before it."""
+        covered = np.zeros((len(frames), *self._size), np.float32)
+        corners, coverage, _ = body_layers(actor.body, actor.paint, self._seen(poses, frames), self.height)
+        put_matte(covered, corners + self.margin, coverage)
+        return covered
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.height + 2 * self.margin, round(self.scene.width * self.height) + 2 * self.margin
+
+    def _people(self, pictures: list[Pixels], frames: Sequence[int], present: list[tuple[Actor, Poses]]) -> None:
+        """All shadows, then all bodies, in place."""
         for actor, poses in present:
-            _shade(pictures, scene, actor, poses, frames, height)
+            corners, share = shadow_layers(actor.body, self._seen(poses, frames), self.height, actor.ground)
+            put_shadow(pictures, corners + self.margin, share)
         for actor, poses in present:
-            _put(pictures, scene, actor, poses, frames, height)
-        painted.append(pictures)
-    return painted
+            corners, coverage, colour = body_layers(actor.body, actor.paint, self._seen(poses, frames), self.height)
+            put_body(pictures, corners + self.margin, coverage, colour)
+
+    def _seen(self, poses: Poses, frames: Sequence[int]) -> Poses:
+        """Poses as the camera has them."""
+        chosen = poses[list(frames)].copy()
+        chosen[:, 0] -= self.scene.camera[list(frames)]
+        return chosen
+
+    @cached_property
+    def _room(self) -> Pixels:
+        """All of the room that the camera sees; kept."""
+        left, right = float(self.scene.camera.min()), float(self.scene.camera.max()) + self.scene.width
+        spare = _SPARE / self.height
+        rng = np.random.default_rng((self.scene.seed, 4))
+        return paint_room(rng, self.height, left - spare, right + spare, self.margin)
+
+    def _room_as_seen(self, frames: Sequence[int]) -> list[Pixels]:
+        tall, wide = self._size
+        if not self.scene.camera.any():
+            return [self._room[:, _SPARE : _SPARE + wide].copy() for _ in frames]
+        seen = []
+        for frame in frames:
+            start = (float(self.scene.camera[frame]) - float(self.scene.camera.min())) * self.height + _SPARE
+            place = np.array([[1, 0, start], [0, 1, 0]])
+            view = cv2.warpAffine(self._room, place, (wide, tall), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+            seen.append(np.clip(view, 0, 1))
+        return seen
 
 
-def matte(scene: Scene, actor: Actor, poses: Poses, frames: Sequence[int], height: int) -> Pixels:
-    """An actor's coverage in some frames, float32 [n, height, w] in 0..1, whatever stands before it."""
-    covered = np.zeros((len(frames), height, round(scene.width * height)), np.float32)
-    corners, coverage, _ = body_layers(actor.body, actor.paint, _seen(scene, poses, frames), height)
-    put_matte(covered, corners, coverage)
-    return covered
-
-
-def _present(scene: Scene, world: World) -> list[tuple[Actor, Poses]]:
+def _present(scene: Counterfactual, world: World) -> list[tuple[Actor, Poses]]:
     """Whom a world has beside its bystanders, from back to front."""
+    moved = scene.moved
     if world == "empty":
         return []
     if world == "without":
-        return [(scene.moved, scene.moved.after)] if scene.moved and scene.moved.after is not None else []
-    moved = [(scene.moved, scene.moved.before)] if scene.moved else []
-    return [(scene.primary, scene.primary.before), *moved]
-
-
-def _seen(scene: Scene, poses: Poses, frames: Sequence[int]) -> Poses:
-    """Poses as the camera has them."""
-    chosen = poses[list(frames)].copy()
-    chosen[:, 0] -= scene.camera[list(frames)]
-    return chosen
-
-
-def _put(pictures: list[Pixels], scene: Scene, actor: Actor, poses: Poses, frames: Sequence[int], height: int) -> None:
-    put_body(pictures, *body_layers(actor.body, actor.paint, _seen(scene, poses, frames), height))
-
-
-def _shade(
-    pictures: list[Pixels], scene: Scene, actor: Actor, poses: Poses, frames: Sequence[int], height: int
-) -> None:
-    put_shadow(pictures, *shadow_layers(actor.body, _seen(scene, poses, frames), height, actor.ground))
-
-
-def _backgrounds(scene: Scene, frames: Sequence[int], height: int) -> list[Pixels]:
-    """The room as the camera sees it in some frames: float32 [height, w, 3]."""
-    left, right = float(scene.camera.min()), float(scene.camera.max()) + scene.width
-    spare = 4 / height  # what the filter looks at beyond the edge
-    room = paint_room(np.random.default_rng((scene.seed, 4)), height, left - spare, right + spare)
-    wide = round(scene.width * height)
-    if not scene.camera.any():
-        return [room[:, 4 : 4 + wide].copy() for _ in frames]
-    seen = []
-    for frame in frames:
-        start = (float(scene.camera[frame]) - left + spare) * height
-        place = np.array([[1, 0, start], [0, 1, 0]])
-        view = cv2.warpAffine(room, place, (wide, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
-        seen.append(np.clip(view, 0, 1))
-    return seen
+        return [(moved, moved.after)] if moved and moved.after is not None else []
+    return [(scene.primary, scene.primary.before), *([(moved, moved.before)] if moved else [])]
