@@ -29,7 +29,7 @@ Pixels = npt.NDArray[np.float32]
 
 def changed(scene: Scene, frame: int) -> npt.NDArray[np.bool_]:
     """Where the ball is or its shadow falls."""
-    return (scene.ball_matte(frame) > 0) | (scene.shadow_matte(frame) > 0.02)
+    return (scene.object_matte(frame) > 0) | (scene.affected_matte(frame) > 0)
 
 
 def filled(plate: Pixels, fill: Pixels, matte: Pixels) -> Pixels:
@@ -54,7 +54,7 @@ def main(out: Path) -> None:
     scene = Scene()
     frames = (1001, 1008, 1016, 1024)
     grain = Grain.of(sample_grain(np.moveaxis(scene.plate(frame), -1, 0), ~changed(scene, frame)) for frame in frames)
-    plate, clean = scene.plate(FRAME), scene.background
+    plate, clean = scene.plate(FRAME), scene.truth(FRAME)
     matte = matte_ramp(changed(scene, FRAME), 4)
     tiles = [
         tile(plate, "plate"),

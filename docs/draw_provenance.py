@@ -48,8 +48,11 @@ class Background:
     def remove(self, request: RemovalRequest) -> npt.NDArray[np.float32]:
         """The background as it lies in each frame's window."""
         size = request.settings.width, request.settings.height
-        whole, outer = self.scene.background, self.scene.data_window
-        shown = [shrink(whole[window.slices_in(outer)], *size) for window in request.windows]
+        outer = self.scene.data_window
+        shown = [
+            shrink(self.scene.truth(frame)[window.slices_in(outer)], *size)
+            for frame, window in zip(request.frames, request.windows, strict=True)
+        ]
         return np.stack([request.curve.encode(picture) for picture in shown])
 
 

@@ -35,7 +35,7 @@ Pixels = npt.NDArray[np.float32]
 
 def painted_quadmask(scene: Scene) -> Pixels:
     """The levels / 255 over the data window, with a dab of the level for affected by a soft brush."""
-    matte, shadow = scene.ball_matte(FRAME) > 1 / 32, scene.shadow_matte(FRAME) > 0.08
+    matte, shadow = scene.object_matte(FRAME) > 1 / 32, scene.affected_matte(FRAME) > 0
     levels = combine(matte, gridify(shadow, *grid_shape(*shadow.shape))) / np.float32(255)
     y, x = np.mgrid[: levels.shape[0], : levels.shape[1]]
     dab = np.clip((64 - np.hypot(x - 0.78 * levels.shape[1], y - 0.80 * levels.shape[0])) / 24, 0, 1)

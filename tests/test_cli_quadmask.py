@@ -41,7 +41,7 @@ def test_it_writes_the_quadmask_and_last_a_manifest(
     assert "pass 1" not in done.stderr
     for frame in FRAMES:
         red = read_frame(tmp_path / "q" / f"q.{frame}.exr").channel("R")
-        painted = scene.ball_matte(frame).astype(np.float16) >= 1 / 32
+        painted = scene.object_matte(frame).astype(np.float16) >= 1 / 32
         assert np.array_equal(red, np.where(painted, np.float32(0), np.float32(1)))
 
 

@@ -54,8 +54,8 @@ def store(folder: Path, name: str, frames: dict[int, Frame]) -> FileSequence:
 
 def levels_of(scene: Scene, number: int) -> Picture:
     """The quadmask over the data window, with a patch of 204, which is no level, in the top left of the format."""
-    ball = scene.ball_matte(number) >= 1 / 32
-    shadow = gridify(scene.shadow_matte(number) > 0.08, *grid_shape(*ball.shape))
+    ball = scene.object_matte(number) >= 1 / 32
+    shadow = gridify(scene.affected_matte(number) > 0, *grid_shape(*ball.shape))
     levels = combine(ball, shadow & (number > scene.first))
     levels[4:14, 4:24] = 204
     return levels

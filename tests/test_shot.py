@@ -74,14 +74,14 @@ def test_an_oracle_that_knows_the_background_brings_it_into_the_hole(shot: Path,
     def oracle(request: RemovalRequest) -> Pixels:
         assert request.frames == tuple(scene.frames)
         assert set(request.windows) == {scene.data_window}
-        small = shrink(scene.background, SETTINGS.width, SETTINGS.height)
-        return np.stack([request.curve.encode(small)] * len(request.frames))
+        small = [shrink(scene.truth(number), SETTINGS.width, SETTINGS.height) for number in request.frames]
+        return np.stack([request.curve.encode(picture) for picture in small])
 
     frames = remove_object(plate, Mattes(roto, affected), SETTINGS, Engine(oracle), Progress())
     for number, frame in zip(scene.frames, frames, strict=True):
-        hole = scene.ball_matte(number) > 0.5
-        error = np.abs(frame.rgb() - scene.background)[hole]
-        before = np.abs(scene.plate(number) - scene.background)[hole]
+        hole = scene.object_matte(number) > 0.5
+        error = np.abs(frame.rgb() - scene.truth(number))[hole]
+        before = np.abs(scene.plate(number) - scene.truth(number))[hole]
         assert error.mean() < 0.25 * before.mean()
 
 

@@ -25,8 +25,11 @@ def test_the_shot_is_hdr_half_float_with_overscan_and_the_same_every_time(scene:
 
 
 def test_grain_is_fresh_in_every_frame(scene: Scene) -> None:
-    still = scene.ball_matte(1001) + scene.ball_matte(1002) + scene.shadow_matte(1001) + scene.shadow_matte(1002) < 1e-3
-    one, two = (scene.plate(frame)[still] - scene.background[still] for frame in (1001, 1002))
+    still = (
+        scene.object_matte(1001) + scene.object_matte(1002) + scene.affected_matte(1001) + scene.affected_matte(1002)
+        < 1e-3
+    )
+    one, two = (scene.plate(frame)[still] - scene.truth(frame)[still] for frame in (1001, 1002))
     assert one.std() > 0.002
     assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.02
 

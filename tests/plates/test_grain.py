@@ -131,7 +131,8 @@ def test_the_demos_grain() -> None:
     scene = Scene(width=1280, height=720)
     grain = Grain.of(
         sample_grain(
-            np.moveaxis(scene.plate(frame), -1, 0), (scene.ball_matte(frame) == 0) & (scene.shadow_matte(frame) < 0.08)
+            np.moveaxis(scene.plate(frame), -1, 0),
+            (scene.object_matte(frame) == 0) & (scene.affected_matte(frame) == 0),
         )
         for frame in (1001, 1008, 1016, 1024)
     )

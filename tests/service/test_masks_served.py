@@ -127,7 +127,7 @@ def masking(given: dict[str, object], tmp_path: Path) -> dict[str, object]:
 
 def painted(scene: Scene, frame: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """What the roto has, as it is stored: half."""
-    return np.asarray(scene.ball_matte(frame).astype(np.float16) >= 1 / 32)
+    return np.asarray(scene.object_matte(frame).astype(np.float16) >= 1 / 32)
 
 
 def levels(path: Path) -> np.ndarray[Any, np.dtype[np.int64]]:
