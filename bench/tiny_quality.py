@@ -24,7 +24,8 @@ from void_server.training.drawing import Pixels
 from void_server.training.pairs import FIRST_HELD_OUT, Pair, empty, make_pair
 from void_server.training.physics import KINDS
 from void_server.training.quality import NEAR, Quality, Summary, measure, summarise
-from void_server.training.trained import FOLDER, SETTINGS, both_passes, settings_of
+from void_server.training.shipped import FOLDER, SETTINGS, settings_of
+from void_server.training.trained import both_passes
 
 Figures = dict[str, list[Quality]]  # by method, a clip each
 
@@ -115,9 +116,9 @@ def main() -> None:
     if options.baselines:
         print(table(judged(pairs, None, None)))
         return
-    given = settings_of(options.weights).to_dict()
+    given = settings_of(options.weights)
     if options.steps:
-        given["pass1"]["steps"] = given["pass2"]["steps"] = options.steps
+        given |= {name: given[name] | {"steps": options.steps} for name in ("pass1", "pass2")}
     folder = WeightsFolder.find(options.weights)
     model = VoidModel.load(folder.base, folder.pass1, folder.pass2)
     figures = judged(pairs, model, ShotSettings.from_dict(given))

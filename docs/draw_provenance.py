@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from void_server.demo import SETTINGS
 from void_server.demo.report import GENERATED, PLATE, REAL, where_from
 from void_server.demo.scene import Scene
 from void_server.engine import RemovalRequest
@@ -27,6 +26,7 @@ from void_server.plates.resize import shrink
 from void_server.settings import ShotSettings
 from void_server.shot import remove_object
 
+SETTINGS = {"height": 96, "width": 160, "window": 21, "overlap": 8}
 FRAME = 1012
 PART = slice(264, 454), slice(340, 650)  # rows and columns of the data window: the ball, its shadow and some floor
 ENLARGED = 2

@@ -82,7 +82,11 @@ def serve(
         protocol.DEFAULT_ADDRESS
     ),
     weights: Annotated[
-        Path | None, typer.Option(help="Folder with void_pass1.safetensors, void_pass2.safetensors and the base model.")
+        Path | None,
+        typer.Option(
+            help="Folder with void_pass1.safetensors, void_pass2.safetensors and the base model; without it, the tiny "
+            "demo weights that come with the package, for trying the workflow and not for shots."
+        ),
     ] = None,
     spool: Annotated[
         Path,

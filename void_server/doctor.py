@@ -91,7 +91,12 @@ def memory() -> Finding:
 def weights_found(folder: Path | None) -> Finding:
     """Whether the weights are all there, and fit the card."""
     if folder is None:
-        return Finding("look", "weights", "none were named: --weights DIR (`void weights fetch DIR` downloads them)")
+        return Finding(
+            "look",
+            "weights",
+            "none were named, so the tiny demo weights are used: --weights DIR (`void weights fetch DIR` downloads "
+            "the real ones)",
+        )
     try:
         found = WeightsFolder.find(folder)
         text = found.card.name if found.card else str(folder)

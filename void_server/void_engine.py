@@ -27,6 +27,7 @@ from void_server.model.weights import WeightsCard
 from void_server.plates.colour import ModelCurve
 from void_server.plates.window import Window
 from void_server.settings import ShotSettings
+from void_server.training.shipped import FOLDER
 
 log = logging.getLogger("void.engine")
 
@@ -52,14 +53,15 @@ class VoidEngine:
 
     @classmethod
     def load(cls, options: EngineOptions) -> VoidEngine:
-        """Load a weights folder. Raises CannotLoad naming what is missing, wrong or too large."""
-        if options.weights is None:
-            raise CannotLoad("no weights given: `void serve --weights DIR` (`void weights tiny DIR` makes some to try)")
+        """Load a weights folder: the tiny trained weights of the package, where none is named.
+
+        Raises CannotLoad naming what is missing, wrong or too large.
+        """
         cuda = torch.cuda.is_available()
         device = "cuda" if cuda else "cpu"
         try:
             flow = RaftFlow(options.raft, device) if options.raft else DISFlow()
-            folder = WeightsFolder.find(options.weights)
+            folder = WeightsFolder.find(options.weights or FOLDER)
             speed = Speed(
                 compile=options.compile,
                 first_block_cache=options.first_block_cache,

@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 from void_client.sequences import FileSequence, FrameRange
 
-from void_server.demo.report import GENERATED, PLATE, REAL, where_from, write_report
+from void_server.demo import SCENE
+from void_server.demo.report import GENERATED, PLATE, REAL, where_from, write_loop, write_report
 from void_server.demo.scene import Scene
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.window import Window
+from void_server.training.pairs import FIRST_HELD_OUT
 
 
 def test_the_shot_is_hdr_half_float_with_overscan_and_the_same_every_time(scene: Scene, shot: Path) -> None:
@@ -22,6 +24,20 @@ def test_the_shot_is_hdr_half_float_with_overscan_and_the_same_every_time(scene:
     assert plate.channel("R").dtype == np.float16
     assert plate.rgb().max() > 5
     assert np.array_equal(plate.rgb().astype(np.float16), Scene(160, 90, 6, 1001, 4).plate(1002).astype(np.float16))
+
+
+def test_the_demos_block_is_painted_and_its_ball_told_as_affected_where_it_is_and_where_it_will_be() -> None:
+    scene = Scene(224, 128, 21, overscan=4, kind="support", seed=SCENE.seed)
+    for frame in (1001, 1011, 1021):
+        object_, affected = scene.object_matte(frame) >= 1 / 32, scene.affected_matte(frame) > 0
+        differs = np.abs(scene.plate(frame) - scene.truth(frame)).max(axis=2) > 0.3  # more than grain
+        assert differs.any()
+        assert not (differs & ~object_ & ~affected).any()
+    rows = np.arange(scene.data_window.height)[:, None]
+    first, last = (np.abs(scene.truth(frame) - scene.truth(1001)).max(axis=2) > 0.1 for frame in (1001, 1021))
+    assert not first.any()
+    assert (rows * last).max() > 0.8 * 128  # the ball has come down to the floor
+    assert SCENE.seed >= FIRST_HELD_OUT
 
 
 def test_grain_is_fresh_in_every_frame(scene: Scene) -> None:
@@ -57,9 +73,9 @@ def test_a_changed_value_is_counted_outside_the_matte_and_only_there(
     green = image.channel("G").copy()
     green[5, column] += np.float16(0.25)
     result.path(1003).write_bytes(write_frame(image.with_channels({"G": green})))
-    inputs = {name: FileSequence(shot, f"{name}.%04d.exr") for name in ("plate", "roto")}
+    given = {name: FileSequence(shot, f"{name}.%04d.exr") for name in ("plate", "truth")}
     notices = ["untrained weights: the fill is noise"]
-    compared = write_report(tmp_path, inputs, result, FrameRange(1001, 1006), notices, 1.0)
+    compared = write_report(tmp_path, given, result, result, FrameRange(1001, 1006), notices, 1.0)
     assert compared.different == counted
     assert compared.values == 6 * 4 * 98 * 84
     page = (tmp_path / "report.html").read_text()
@@ -67,6 +83,18 @@ def test_a_changed_value_is_counted_outside_the_matte_and_only_there(
     assert "untrained weights: the fill is noise" in page
     assert "25%; the rest is generated" in page
     assert Image.open(tmp_path / "contact_sheet.png").width > 1000
+
+
+def test_the_loop_shows_every_frame_side_by_side_and_starts_again(tmp_path: Path) -> None:
+    greys = [[np.full((40, 60, 3), 40 * frame + 10 * column, np.uint8) for column in range(3)] for frame in range(4)]
+    write_loop(tmp_path / "loop.webp", greys, ["one", "two", "three"])
+    loop = Image.open(tmp_path / "loop.webp")
+    assert (loop.n_frames, loop.info["loop"]) == (4, 0)
+    for frame, pictures in enumerate(greys):
+        loop.seek(frame)
+        shown = np.asarray(loop.convert("RGB"))[-20]
+        middles = shown[[30, 30 + 68, 30 + 2 * 68]].mean(axis=1)
+        assert middles == pytest.approx([picture[0, 0, 0] for picture in pictures], abs=6)
 
 
 def test_where_pixels_are_from_is_shown_in_three_colours_mixed_by_share(result: FileSequence) -> None:

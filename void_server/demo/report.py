@@ -1,4 +1,4 @@
-"""What came back, to look at: a contact sheet and a page around it."""
+"""What came back, to look at: a contact sheet, a looping picture, and a page around them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from void_server.plates.frame import Frame
 COLUMNS = 4
 THUMBNAIL = 360  # pixels wide
 GAP = 8
+LOOPED, TITLE = 224, 24  # pixels: a looping picture's width, and the height of the titles above
+RATE, STAYS = 10.0, 1200  # frames a second, slower than life; milliseconds for which the last one stays
 LINE = 105  # letters of a notice across the sheet
 COLOURS = {PRIMARY: (225, 60, 50), OVERLAP: (240, 160, 40), AFFECTED: (70, 130, 220), KEEP: (40, 40, 40)}
 # Where a pixel is from.
@@ -57,29 +59,38 @@ class Compared:
 
 def write_report(
     out: Path,
-    inputs: dict[str, FileSequence],
+    shot: dict[str, FileSequence],
+    first_pass: FileSequence,
     result: FileSequence,
     frames: FrameRange,
     notices: list[str],
     seconds: float,
 ) -> Compared:
-    """Compare every frame, write contact_sheet.png and report.html into `out`."""
+    """Compare every frame of the result with the plate; write contact_sheet.png, loop.webp and report.html into `out`.
+
+    shot: the plate, and the truth, which is the plate as it would be without the object. first_pass: pass 1 alone.
+    """
     compared = Compared()
+    loop: list[list[Image8]] = []
     shown = {frames.first + round(i * (len(frames) - 1) / (COLUMNS - 1)) for i in range(COLUMNS)}
     columns: list[tuple[str, list[Image8]]] = []
     peak = 0.0
     for frame in frames:
-        plate, cleaned = read_frame(inputs["plate"].path(frame)), read_frame(result.path(frame))
+        plate, cleaned = read_frame(shot["plate"].path(frame)), read_frame(result.path(frame))
+        one, truth = read_frame(first_pass.path(frame)), read_frame(shot["truth"].path(frame))
+        quadmask = _false_colour(read_quadmask(cleaned.channel("void.quadmask"), str(frame)))
+        side_by_side = [_view(plate), quadmask, _view(one), _view(cleaned), _view(truth)]
+        loop.append([_thumbnail(view, LOOPED) for view in side_by_side])
         different = compared.add(plate, cleaned)
         peak = max(peak, float(cleaned.rgb().max()))
         if frame in shown:
-            quadmask = read_quadmask(cleaned.channel("void.quadmask"), str(frame))
-            views = [_view(plate), _false_colour(quadmask), _view(cleaned), where_from(cleaned), _grey(different)]
-            columns.append((str(frame), [_thumbnail(view) for view in views]))
+            views = [*side_by_side, where_from(cleaned), _grey(different)]
+            columns.append((str(frame), [_thumbnail(view, THUMBNAIL) for view in views]))
     changed = f"changed outside the matte: {compared.different} of {compared.values:,} values"
     came = "provenance: cyan from other frames, orange generated"
-    rows = ["plate", "quadmask: red remove, blue affected", "result", came, changed]
+    rows = ["plate", "quadmask: red remove, blue affected", "pass 1", "pass 2: the result", "the truth", came, changed]
     _contact_sheet(columns, rows, notices).save(out / "contact_sheet.png")
+    write_loop(out / "loop.webp", loop, ["plate", "quadmask", "pass 1", "pass 2", "truth"])
     (out / "report.html").write_text(_page(result, frames, compared, notices, seconds, peak), encoding="utf-8")
     return compared
 
@@ -108,9 +119,25 @@ def _grey(mask: npt.NDArray[np.bool_]) -> Image8:
     return np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
 
 
-def _thumbnail(picture: Image8) -> Image8:
-    height = round(picture.shape[0] * THUMBNAIL / picture.shape[1])
-    return np.asarray(cv2.resize(picture, (THUMBNAIL, height), interpolation=cv2.INTER_AREA), np.uint8)
+def _thumbnail(picture: Image8, width: int) -> Image8:
+    height = round(picture.shape[0] * width / picture.shape[1])
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def write_loop(path: Path, frames: list[list[Image8]], titles: list[str]) -> None:
+    """A looping WebP: the pictures of each frame side by side under their titles, at RATE; the last frame stays."""
+    height, width = frames[0][0].shape[:2]
+    sheets = []
+    for pictures in frames:
+        sheet = Image.new("RGB", (len(titles) * (width + GAP) - GAP, height + TITLE), (24, 24, 24))
+        draw = ImageDraw.Draw(sheet)
+        for index, (title, picture) in enumerate(zip(titles, pictures, strict=True)):
+            x = index * (width + GAP)
+            draw.text((x + 4, 3), title, font=ImageFont.load_default(15), fill=(160, 200, 255))
+            sheet.paste(Image.fromarray(picture), (x, TITLE))
+        sheets.append(sheet)
+    shown = [round(1000 / RATE)] * (len(sheets) - 1) + [STAYS]
+    sheets[0].save(path, save_all=True, append_images=sheets[1:], duration=shown, loop=0, quality=70, method=4)
 
 
 def _contact_sheet(columns: list[tuple[str, list[Image8]]], rows: list[str], notices: list[str]) -> Image.Image:
@@ -160,10 +187,12 @@ img {{ max-width: 100% }}
 <h1>VOID demo</h1>
 {banner}
 <table>{table}</table>
-<p>A ball rolls over a floor; the roto marks the ball, a second roto its shadow. The shot went to a server as EXRs,
-through both diffusion passes, and came back as EXRs. Open the plates in Nuke: outside <code>void.matte</code> every bit
-is the plate's. Where other frames show what stands behind the ball, the pixels are theirs, in the light of what the
-model made; <code>provenance</code> says where. Generated pixels carry grain as measured on the plate.</p>
-<img src="contact_sheet.png" alt="Plate, quadmask, result, provenance, difference outside the matte, for four frames">
+<p>A block holds up a ball; the roto marks the block, a second roto where the ball is and where it will fall. The shot
+went to a server as EXRs, through both diffusion passes of a tiny model that was trained on such scenes (not on this
+one), and came back as EXRs. Open the plates in Nuke: outside <code>void.matte</code> every bit is the plate's. Where
+other frames show what stands behind the block, the pixels are theirs; <code>provenance</code> says where. Generated
+pixels carry grain as measured on the plate.</p>
+<p><img src="loop.webp" alt="Plate, quadmask, pass 1, pass 2 and the truth side by side"></p>
+<img src="contact_sheet.png" alt="The same, provenance, and the difference outside the matte, for four frames">
 </html>
 """

@@ -96,11 +96,12 @@ class Scene:
         return np.asarray(affected, np.float32)
 
     def write(self, folder: Path) -> None:
-        """Write plate.####.exr (half, with overscan), roto.####.exr and affected.####.exr (alpha, cropped)."""
+        """Write plate and truth (half, with overscan), roto and affected (alpha, cropped), each NAME.####.exr."""
         folder.mkdir(parents=True, exist_ok=True)
         for frame in self.frames:
             files = {
-                "plate": self._plate_exr(frame),
+                "plate": self._colour_exr(self.plate(frame), frame),
+                "truth": self._colour_exr(self.truth(frame), frame),
                 "roto": self._matte_exr(self.object_matte(frame)),
                 "affected": self._matte_exr(self.affected_matte(frame)),
             }
@@ -117,8 +118,7 @@ class Scene:
             "compression": OpenEXR.ZIP_COMPRESSION,
         }
 
-    def _plate_exr(self, frame: int) -> Frame:
-        picture = self.plate(frame)
+    def _colour_exr(self, picture: Pixels, frame: int) -> Frame:
         channels = {name: picture[..., index].astype(np.float16) for index, name in enumerate("RGB")}
         channels["A"] = np.ones(picture.shape[:2], np.float16)
         note = {"nuke/input/frame": str(frame), "comments": "made by void demo"}
