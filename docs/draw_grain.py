@@ -20,7 +20,7 @@ from void_server.plates.composite import composite, matte_ramp
 from void_server.plates.grain import Grain, sample_grain
 
 FRAME = 1012
-PART = slice(275, 405), slice(390, 520)  # rows and columns of the data window: the ball and some floor
+PART = slice(370, 500), slice(590, 720)  # rows and columns of the data window: the ball and some floor
 ENLARGED = 4
 CONTRAST, MIDDLE = 2.0, 0.42  # about this value, as displayed
 

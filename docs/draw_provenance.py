@@ -28,7 +28,7 @@ from void_server.shot import remove_object
 
 SETTINGS = {"height": 96, "width": 160, "window": 21, "overlap": 8}
 FRAME = 1012
-PART = slice(264, 454), slice(340, 650)  # rows and columns of the data window: the ball, its shadow and some floor
+PART = slice(268, 532), slice(440, 750)  # rows and columns of the data window: the ball, its shadow and some floor
 ENLARGED = 2
 LEGEND = ((REAL, "from another frame"), (GENERATED, "generated"), (PLATE, "the plate's own"))
 GAP, STRIP = 8, 44  # pixels
