@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Void
 from PIL import Image
 from void_client.sequences import FileSequence, FrameRange
 
@@ -15,6 +16,7 @@ from void_server.demo.scene import Scene
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.window import Window
 from void_server.training.pairs import FIRST_HELD_OUT
+from void_server.training.shipped import FOLDER
 
 
 def test_the_shot_is_hdr_half_float_with_overscan_and_the_same_every_time(scene: Scene, shot: Path) -> None:
@@ -95,6 +97,22 @@ def test_the_loop_shows_every_frame_side_by_side_and_starts_again(tmp_path: Path
         shown = np.asarray(loop.convert("RGB"))[-20]
         middles = shown[[30, 30 + 68, 30 + 2 * 68]].mean(axis=1)
         assert middles == pytest.approx([picture[0, 0, 0] for picture in pictures], abs=6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no {FOLDER}: the tiny weights are not trained yet")
+def test_the_demo_writes_both_passes_and_leaves_everything_else_alone(tmp_path: Path, void: Void) -> None:
+    done = void("demo", "--out", tmp_path / "demo", timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "outside the matte 0 of" in done.stdout
+    assert "tiny demo weights: for trying the workflow, not for shots" in done.stdout
+    one, two = (read_frame(tmp_path / "demo" / name / "plate.1021.exr") for name in ("pass1", "pass2"))
+    matte = two.channel("void.matte") > 0
+    assert np.array_equal(matte, one.channel("void.matte") > 0)
+    assert not np.array_equal(one.rgb()[matte], two.rgb()[matte])
+    loop = Image.open(tmp_path / "demo" / "loop.webp")
+    assert loop.n_frames == len(SCENE.frames)
+    assert (tmp_path / "demo" / "loop.webp").stat().st_size < 1.5 * 2**20
 
 
 def test_where_pixels_are_from_is_shown_in_three_colours_mixed_by_share(result: FileSequence) -> None:

@@ -349,7 +349,6 @@ def test_a_server_says_why_it_cannot_start(void: Any, server: str, tmp_path: Pat
     for arguments, word in [
         (("--bind", "tcp://0.0.0.0:5690"), "loopback"),
         (("--bind", server), "can't be bound"),
-        ((), "no weights"),
         (("--weights", tmp_path / "none"), "no weights folder"),
         (("--engine", "nowhere:factory"), "no engine"),
         (("--first-block-cache", "2", "--weights", weights), "first_block_cache"),

@@ -19,7 +19,7 @@ from .report import write_report
 from .scene import Scene
 
 # A ball on a block, from the scenes that the tiny model has never seen; 21 frames are its window.
-SCENE = Scene(count=21, kind="support", seed=1_000_051)
+SCENE = Scene(768, 432, count=21, kind="support", seed=1_000_051)
 
 
 def run_demo(out: Path) -> str:
