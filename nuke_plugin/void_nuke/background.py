@@ -9,11 +9,12 @@ import traceback
 import nuke
 from void_client.bake import Bake
 from void_client.errors import JobCancelled, ServerLost, ServerUnreachable, VoidError
+from void_client.progress import duration
 
 from .bake import Baking
 from .inputs import RenderCancelled
 from .node import by_identity, set_status
-from .talk import Panel, duration
+from .talk import Panel
 
 
 class BakeThread(threading.Thread):

@@ -14,6 +14,7 @@ import nuke
 from void_client.bake import Bake, carry_out
 from void_client.client import Message
 from void_client.errors import BadInput, ServerUnreachable
+from void_client.progress import percent, stage_in_words
 
 from . import server
 from .fingerprint import difference
@@ -21,7 +22,7 @@ from .inputs import render_inputs
 from .node import by_identity, set_status, unrecorded
 from .result import show_quadmask, show_version
 from .snapshot import Snapshot, take
-from .talk import Talk, percent, stage_in_words
+from .talk import Talk
 from .versions import Versions, read_version
 
 
