@@ -13,7 +13,7 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence
 
-from . import batch_cli, doctor_cli, jobs_cli, keys_cli, weights_cli
+from . import batch_cli, doctor_cli, farm_cli, jobs_cli, keys_cli, weights_cli
 from .cli_options import (
     Affected,
     AsJson,
@@ -58,6 +58,7 @@ app.add_typer(weights_cli.app, name="weights")
 app.add_typer(batch_cli.app)
 app.add_typer(jobs_cli.app)
 app.add_typer(keys_cli.app, name="keys")
+app.add_typer(farm_cli.app, name="farm")
 app.add_typer(doctor_cli.app)
 
 

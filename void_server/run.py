@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
 from void_client import __version__, protocol
 from void_client.client import Client, Job, Message
@@ -22,6 +23,24 @@ from void_client.sequences import FileSequence, FrameRange
 
 from .display import Display
 from .serving import own_server
+
+
+class Shows(Protocol):
+    """Progress to somebody: a terminal's Display, or a farm's."""
+
+    def __enter__(self) -> Shows: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, state: Message) -> None:
+        """Take a `state` message."""
+
+    def show_silence(self, seconds: float) -> None:
+        """Tell of a server that says nothing."""
+
+    def say(self, text: str) -> None:
+        """A sentence beside the progress."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +138,7 @@ def server_for(address: str, serve: bool, weights: Path | None, say: Callable[[s
 
 
 def run_shot(
-    client: Client, job: Job, delivery: Delivery, display: Display, patience: float = protocol.PATIENCE
+    client: Client, job: Job, delivery: Delivery, display: Shows, patience: float = protocol.PATIENCE
 ) -> Finished:
     """Submit a job, stay with it, write its frames and the manifest. Ctrl-C cancels the job.
 
@@ -148,7 +167,7 @@ def take(
     client: Client,
     job_id: str,
     delivery: Delivery,
-    display: Display,
+    display: Shows,
     facts: dict[str, Any],
     *,
     inputs: dict[str, FileSequence] | None = None,

@@ -33,7 +33,10 @@ INPUTS = "inputs"
 
 @dataclass(frozen=True)
 class Bake:
-    """The jobs of one result: `ids` by view. `inputs` names what was rendered. `facts` go into the manifest."""
+    """The jobs of one result: `ids` by view. `inputs` names what was rendered. `facts` go into the manifest.
+
+    `farm`: the bundle that it was handed to; no Nuke takes it up then.
+    """
 
     folder: Path
     ids: dict[str, str]
@@ -47,6 +50,7 @@ class Bake:
     hints: str = ""
     roto_keys: tuple[int, ...] | None = None
     colour: Colour = field(default_factory=linear_rec709)
+    farm: str = ""
 
     @classmethod
     def new(cls, folder: Path, views: list[str], **described: Any) -> Bake:
@@ -85,6 +89,7 @@ class Bake:
             "hints": self.hints,
             "roto_keys": self.roto_keys,
             "colour": self.colour,
+            "farm": self.farm,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / RECORD, (json.dumps(fields, indent=2) + "\n").encode())
@@ -137,15 +142,16 @@ def carry_out(
 
     `on_state(view, state)` hears of every change, `on_silence(seconds)` of a server that says nothing, as while it is
     restarted; `cancelled` is asked several times a second. `priority`: see Job. A bake that failed or was cancelled is
-    removed from disk; one whose server is lost stays and can be carried out again. Several may carry out one bake at
-    a time. Raises the errors of void_client.
+    removed from disk, unless it is a farm's, which tries again; one whose server is lost stays and can be carried out
+    again. Several may carry out one bake at a time. Raises the errors of void_client.
     """
     try:
         for view in bake.ids:
             if not bake.whole(view):
                 _carry_out_view(bake, view, address, on_state, on_silence, cancelled, priority)
     except (JobFailed, JobCancelled):
-        bake.discard()
+        if not bake.farm:
+            bake.discard()
         raise
     shutil.rmtree(bake.folder / INPUTS, ignore_errors=True)
     for view in bake.ids:

@@ -84,20 +84,7 @@ class Baking:
             raise BadInput("the VOID node is not in this script any more: nothing was baked")
         snapshot = take(node)
         set_status(node, "rendering its inputs")
-        bake = Bake.new(
-            Versions(snapshot.root, snapshot.identity).reserve(self.result),
-            list(snapshot.views),
-            frames=snapshot.frames,
-            inputs=snapshot.inputs,
-            result=self.result,
-            prompt=snapshot.prompt,
-            settings=snapshot.settings,
-            label=snapshot.label,
-            hints=snapshot.hints,
-            roto_keys=snapshot.roto_keys,
-            colour=snapshot.colour,
-            facts=snapshot.facts,
-        )
+        bake = new_bake(snapshot, self.result)
         try:
             render_inputs(node, snapshot, bake)
             bake.write()
@@ -143,6 +130,25 @@ class Reporting:
         """The server has said nothing for so long."""
         text = f"the server has said nothing for {seconds:.0f} s; waiting for it to come back"
         self._talk.progress(text, self._percent)
+
+
+def new_bake(snapshot: Snapshot, result: str, *, farm: str = "") -> Bake:
+    """A bake of what was seen, into the next version's folder, which is made; nothing is rendered yet."""
+    return Bake.new(
+        Versions(snapshot.root, snapshot.identity).reserve(result),
+        list(snapshot.views),
+        frames=snapshot.frames,
+        inputs=snapshot.inputs,
+        result=result,
+        prompt=snapshot.prompt,
+        settings=snapshot.settings,
+        label=snapshot.label,
+        hints=snapshot.hints,
+        roto_keys=snapshot.roto_keys,
+        colour=snapshot.colour,
+        facts=snapshot.facts,
+        farm=farm,
+    )
 
 
 def unfinished_like(snapshot: Snapshot, result: str) -> tuple[Bake | None, str]:

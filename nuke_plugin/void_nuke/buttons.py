@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import nuke
 from void_client.bake import Bake
+from void_client.bundle import commands
 from void_client.client import Client
 from void_client.errors import BadInput, ServerUnreachable, VoidError
 
@@ -128,12 +129,25 @@ def _beside(work: Callable[[], str]) -> None:
 
 
 def submit_farm(node: nuke.Group) -> None:
-    """Hand the bake to the farm."""
+    """Write the bake's bundle, and hand it to the farm by the studio's command, if there is one."""
     snapshot = take(node)
     if nuke.modified():
         raise BadInput("the farm reads the script from disk: save it, then submit")
-    command = farm.command(snapshot.facts["script"], snapshot.node, snapshot.frames)
-    _beside(lambda: farm.submit(command))
+    script, asked = snapshot.facts["script"], farm.asked_command()
+    if asked and "{bundle}" not in asked:  # one that has its own way to bake a node
+        command = farm.command(script, snapshot.node, snapshot.frames, None)
+        _beside(lambda: farm.submit(command))
+        return
+    folder = farm.bundle_folder(snapshot)
+    command = farm.command(script, snapshot.node, snapshot.frames, folder)
+    farm.write_bundle([node], folder)
+    set_status(node, f"handed over in {folder.name}")
+    if asked:
+        _beside(lambda: farm.submit(command))
+    else:
+        nuke.message(
+            f"VOID: the farm's job is in {folder}. To send it, or to try it on this machine:\n\n{commands(folder)}"
+        )
 
 
 def diagnose(node: nuke.Group) -> None:

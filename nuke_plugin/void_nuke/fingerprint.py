@@ -37,7 +37,7 @@ def fingerprint(node: nuke.Group, *, files: bool = True) -> dict[str, str]:
     marks |= {"setting first": str(first), "setting last": str(last), "setting colour management": colour.mark()}
     digests: dict[str, str] = {}  # what lies above two inputs is looked at once
     for index, name in enumerate(WRITES):
-        for count, found in enumerate(_upstream(node.input(index))):
+        for count, found in enumerate(upstream(node.input(index))):
             full = found.fullName()
             if full not in digests:
                 digests[full] = _digest(found)
@@ -75,7 +75,7 @@ def _node_difference(before: list[tuple[str, str]], now: list[tuple[str, str]]) 
     return f"{changed[0]} has changed" if changed else "the connections have changed"
 
 
-def _upstream(node: nuke.Node | None) -> Iterator[nuke.Node]:
+def upstream(node: nuke.Node | None) -> Iterator[nuke.Node]:
     """A node and all it depends on, by pipes, by expressions and inside groups, each once, in a steady order."""
     seen: set[str] = set()
     waiting: list[nuke.Node | None] = [node]

@@ -58,8 +58,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, terminal.cancel)
     signal.signal(signal.SIGTERM, terminal.cancel)
     try:
-        _open(options.script)
-        for node in _chosen(options.node):
+        open_script(options.script)
+        for node in chosen(options.node):
             print(_bake(node, options, terminal), flush=True)
         if options.save:
             nuke.scriptSaveAs(options.save if isinstance(options.save, str) else options.script, overwrite=1)
@@ -93,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _open(script: str) -> None:
+def open_script(script: str) -> None:
+    """Open a script. Raises BadInput."""
     path = Path(script).absolute()
     if not path.is_file():
         raise BadInput(f"there is no script {path}: check the path")
@@ -103,7 +104,7 @@ def _open(script: str) -> None:
         raise BadInput(f"{path} can't be opened ({error}): open it in Nuke and mend it") from error
 
 
-def _chosen(names: list[str]) -> list[nuke.Group]:
+def chosen(names: list[str]) -> list[nuke.Group]:
     """The nodes to bake, upstream ones first as the script has them. Raises BadInput."""
     nodes = void_nodes()
     if not names:
@@ -111,14 +112,14 @@ def _chosen(names: list[str]) -> list[nuke.Group]:
         if not enabled:
             raise BadInput("the script has no enabled VOID node: nothing to bake")
         return enabled
-    chosen = []
+    found = []
     for name in names:
         node = nuke.toNode(name)
         if not (isinstance(node, nuke.Group) and is_void(node)):
             there = ", ".join(node.fullName() for node in nodes) or "none"
             raise BadInput(f"the script has no VOID node '{name}'; there is: {there}")
-        chosen.append(node)
-    return chosen
+        found.append(node)
+    return found
 
 
 def _bake(node: nuke.Group, options: argparse.Namespace, terminal: Terminal) -> Path:

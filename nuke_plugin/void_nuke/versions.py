@@ -53,9 +53,9 @@ class Versions:
         return read_version(self.folder / name)
 
     def unfinished(self) -> list[Path]:
-        """The folders of bakes that were begun and have not ended, oldest first."""
+        """The folders of bakes that were begun here and have not ended, oldest first; a farm's are its own business."""
         folders = [folder for result in PREFIXES for folder in self._folders(result)]
-        return [folder for folder in folders if (folder / RECORD).exists()]
+        return [folder for folder in folders if (folder / RECORD).exists() and not _farm_of(folder)]
 
     def reserve(self, result: str) -> Path:
         """Make the folder of the next version. Raises BadInput where the disk refuses."""
@@ -82,6 +82,14 @@ class Versions:
             return []
         numbered = [(int(match[1]), path) for path in self.folder.iterdir() if (match := named.match(path.name))]
         return [path for _, path in sorted(numbered)]
+
+
+def _farm_of(folder: Path) -> str:
+    """The bundle that an unfinished bake was handed to the farm in, if it was."""
+    try:
+        return str(json.loads((folder / RECORD).read_text("utf-8")).get("farm", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def read_version(folder: Path) -> Version | None:

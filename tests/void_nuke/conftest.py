@@ -85,3 +85,15 @@ def wait_for_pass1() -> None:
 def results(folder: Path, node: nuke.Node) -> Path:
     """The folder of a node's versions."""
     return folder / "void" / str(node["void_id"].value())
+
+
+def saved(node: nuke.Node, tmp_path: Path) -> Path:
+    """The script on disk, with a Write behind the node; the GUI is done with it."""
+    write = nuke.nodes.Write(
+        file=f"{tmp_path.as_posix()}/comp/out.%04d.exr", file_type="exr", raw=True, create_directories=True
+    )
+    write.setInput(0, node)
+    nuke.root()["first_frame"].setValue(1001)
+    nuke.root()["last_frame"].setValue(1006)
+    nuke.scriptSave()
+    return tmp_path / "shot.nk"

@@ -14,7 +14,7 @@ import stage
 from servers import free_address
 from void_client.client import Client
 
-from .conftest import PLUGIN, Script, results, wait_for_status
+from .conftest import PLUGIN, Script, results, saved, wait_for_status
 
 NUKE = [sys.executable, str(PLUGIN.parent / "tests" / "fake_nuke" / "fake_nuke.py")]
 BAKE = PLUGIN / "void_bake.py"
@@ -36,18 +36,6 @@ def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
     process = start(*arguments, **environment)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
-
-
-def saved(node: nuke.Node, tmp_path: Path) -> Path:
-    """The script on disk, with a Write behind the node; the GUI is done with it."""
-    write = nuke.nodes.Write(
-        file=f"{tmp_path.as_posix()}/comp/out.%04d.exr", file_type="exr", raw=True, create_directories=True
-    )
-    write.setInput(0, node)
-    nuke.root()["first_frame"].setValue(1001)
-    nuke.root()["last_frame"].setValue(1006)
-    nuke.scriptSave()
-    return tmp_path / "shot.nk"
 
 
 def test_t_bakes_saves_and_x_then_renders(script: Script, tmp_path: Path) -> None:
