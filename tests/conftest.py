@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from farm_machines import Worker
 from void_client.client import Client
 
 from void_server.demo.scene import Scene
@@ -99,6 +100,14 @@ def void() -> Void:
         )
 
     return run
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    """A farm's worker, with `openjd`, `void` and the fake `nuke`."""
+    made = Worker(tmp_path / "worker")
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -78,3 +78,11 @@ class Warming(Dimmer):
             raise RuntimeError("no kernel image")
         while not Path(os.environ["VOID_TEST_WARM"]).exists():
             time.sleep(0.05)
+
+
+class Loader(Dimmer):
+    """Loads for a minute."""
+
+    def __init__(self, weights: Path | None) -> None:
+        time.sleep(60)
+        super().__init__(weights)

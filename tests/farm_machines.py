@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -58,16 +60,21 @@ class Worker:
         """`openjd run` of one step of a bundle."""
         return self.openjd("run", bundle / "template.json", "--step", step, *parameters(bundle), *arguments)
 
-    def servers(self) -> list[int]:
-        """The processes of servers that are at work for this worker's sessions."""
+    def close(self) -> None:
+        """Leave nothing behind, whatever a test has broken."""
+        for process in self.processes():
+            os.kill(process, signal.SIGKILL)
+
+    def processes(self) -> list[int]:
+        """All that this worker has started, by whatever way, and that is still there."""
+        mark = f"TMPDIR={self.sessions}".encode()
         found = []
         for folder in Path("/proc").iterdir():
             try:
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+            except (OSError, ValueError):
                 continue
-            if "serve" in words and any(word.startswith(str(self.sessions)) for word in words):
-                found.append(int(folder.name))
         return found
 
 
@@ -75,3 +82,20 @@ def parameters(bundle: Path) -> list[str]:
     """The bundle's parameter values as `openjd run` takes them."""
     values = json.loads((bundle / "parameter_values.json").read_text())["parameterValues"]
     return [word for value in values for word in ("-p", f"{value['name']}={value['value']}")]
+
+
+def run_all(worker: Worker, bundle: Path, shots: list[str]) -> tuple[dict[str, str], str]:
+    """Every task of the step Void, as a worker of a farm runs them: one that fails ends its session, and the next
+    session goes on with those after it. The failures' reasons by shot, and all that was said.
+    """
+    reasons: dict[str, str] = {}
+    log, left = "", list(shots)
+    while left:
+        tasks = json.dumps([{"Shot": shot} for shot in left])
+        code, said = worker.run(bundle, "Void", "--tasks", tasks)
+        log += said
+        found = re.findall(r"openjd_fail: (\w+): (.*)", said)
+        assert (code != 0) == bool(found), said
+        reasons.update(found)
+        left = left[left.index(found[-1][0]) + 1 :] if found else []
+    return reasons, log

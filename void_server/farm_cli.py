@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 import typer
 from void_client import protocol
 from void_client.bundle import commands
+from void_client.errors import BadInput
 from void_client.farm_shots import NodeShot, read_shot
 from void_client.path_mapping import read_rules
 
 from .batch.openjd import FarmDisplay, failures, say
 from .batch.session import read_log, start_server, stop_server
-from .cli_options import Patience, Server, reported
+from .cli_options import Ocio, Patience, Server, reported
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,14 +45,25 @@ def bundle(
     node: Annotated[list[str] | None, typer.Option(help="Of a script: a VOID node's full name; else all.")] = None,
     comp: Annotated[bool, typer.Option(help="Of a script: render its Writes afterwards, if it has any.")] = True,
     nuke: Annotated[str, typer.Option(help="Of a script: the command that starts Nuke here.")] = "nuke",
+    results: Annotated[
+        Path | None, typer.Option(help="Of a timeline: the folder of its results, the --out of `void batch`.")
+    ] = None,
+    handles: Annotated[
+        int | None, typer.Option(min=0, help="Of a timeline: frames on either side of each cut; else all there are.")
+    ] = None,
+    ocio: Ocio = None,
 ) -> None:
     """Write the job of a script or a timeline as a folder that AWS Deadline Cloud and `openjd run` take."""
-    from .farm_bundle import bundle_script, needed_memory, require_memory, weigh_weights
+    from .farm_bundle import bundle_script, bundle_timeline, needed_memory, require_memory, weigh_weights
 
     with reported():
         sizes = weigh_weights(weights) if weights and gpu_memory is None else None
         if source.suffix == ".nk":
             bundle_script(source, out, nuke=nuke, nodes=node or [], comp=comp, weights=weights)
+        else:
+            if results is None:
+                raise BadInput("a timeline's results need a folder: name it with --results")
+            bundle_timeline(source, out, results, handles=handles, weights=weights, ocio=ocio)
         if sizes:
             require_memory(out, needed_memory(out, sizes, plan))
         elif gpu_memory is not None:
@@ -96,14 +108,16 @@ def task(
     patience: Patience = protocol.PATIENCE,
 ) -> None:
     """Do one shot of a bundle, unless it is done already. SIGTERM and Ctrl-C cancel."""
-    from .farm_task import do_node
+    from .farm_task import do_files, do_node
 
     with reported(), failures(shot):
         _terminate_as_interrupt()
         given = read_shot(shots, shot, read_rules(path_mapping))
         display = FarmDisplay(shot)
-        assert isinstance(given, NodeShot)
-        done = do_node(given, server, display)
+        if isinstance(given, NodeShot):
+            done = do_node(given, server, display)
+        else:
+            done = do_files(given, server, display, patience)
         say("status", f"{shot}: {'done' if done else 'was done before'}")
         say("progress", 100)
 

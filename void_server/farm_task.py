@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from void_client.bake import RECORD, Bake, carry_out
+from void_client.client import Client, Job
 from void_client.delivery import MANIFEST
-from void_client.farm_shots import NodeShot
+from void_client.farm_shots import FileShot, NodeShot
+from void_client.hints import read_hints_file
 
 from .batch.openjd import FarmDisplay
-from .run import interrupts
+from .batch.record import MADE_FROM, Renewal, made_from, whole_result
+from .colourspace import plate_colour
+from .run import facts_of, interrupts, take
 
 
 def do_node(shot: NodeShot, server: str, display: FarmDisplay) -> bool:
@@ -26,4 +32,33 @@ def do_node(shot: NodeShot, server: str, display: FarmDisplay) -> bool:
             cancelled=interrupted.is_set,
             priority="batch",
         )
+    return True
+
+
+def do_files(shot: FileShot, server: str, display: FarmDisplay, patience: float) -> bool:
+    """Do a shot whose inputs are files, unless its result is there, made of the same. Whether there was anything to do.
+
+    Raises the errors of void_client.
+    """
+    job = Job(
+        frames=shot.frames,
+        inputs=shot.inputs,
+        prompt=shot.prompt,
+        settings=shot.settings,
+        label=shot.name,
+        hints=read_hints_file(shot.hints) if shot.hints else "",
+        roto_keys=shot.roto_keys,
+        priority="batch",
+    )
+    job.spec()  # names what is missing
+    job = replace(job, colour=plate_colour(shot.inputs["plate"], shot.frames, shot.colourspace, shot.ocio))
+    asked = made_from(job)
+    if whole_result(shot.out, asked) is not None:
+        return False
+    delivery = Renewal(shot.out, job.frames, overwrite=True)
+    delivery.refuse_inputs(job.inputs, job.frames)
+    with Client(server) as client:
+        sent = client.submit(job)
+        facts = {**facts_of(job), MADE_FROM: asked}
+        take(client, sent, delivery, display, facts, inputs=job.inputs, patience=patience)
     return True

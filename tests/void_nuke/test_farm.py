@@ -7,7 +7,6 @@ from pathlib import Path
 
 import nuke
 import numpy as np
-import pytest
 import stage
 from conftest import Void
 from farm_machines import Worker
@@ -16,11 +15,6 @@ from void_client.bundle import commands
 from void_server.plates.exr import read_frame
 
 from .conftest import Script, results, saved, status
-
-
-@pytest.fixture
-def worker(tmp_path: Path) -> Worker:
-    return Worker(tmp_path / "worker")
 
 
 def handed_over(node: nuke.Group, tmp_path: Path) -> Path:
@@ -52,7 +46,7 @@ def test_a_bundle_bakes_the_node(script: Script, worker: Worker, tmp_path: Path)
     progress = [int(number) for number in re.findall(r"openjd_progress: (\d+)", said)]
     assert progress == sorted(progress)
     assert progress[-1] == 100
-    assert worker.servers() == []
+    assert worker.processes() == []
 
 
 def test_the_comp_shows_what_was_baked(script: Script, worker: Worker, void: Void, tmp_path: Path) -> None:

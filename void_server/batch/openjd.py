@@ -12,6 +12,7 @@ from typing import Any
 
 from void_client.errors import VoidError
 from void_client.progress import percent, stage_in_words
+from void_client.protocol import ENDED
 
 
 def say(kind: str, text: object) -> None:
@@ -55,7 +56,7 @@ class FarmDisplay:
         self._notices = len(state["notices"])
         # Never backwards: a stage may count anew.
         stage, done = state["state"], max(self._percent, percent(state))
-        if (stage, done) != (self._stage, self._percent) and stage not in ("failed", "cancelled"):
+        if (stage, done) != (self._stage, self._percent) and stage not in ENDED:
             self._stage, self._percent = stage, done
             say("status", f"{self._shot}: {stage_in_words(state)}")
             say("progress", done)
