@@ -21,7 +21,6 @@ from void_client.follow import follow
 from void_client.hints import read_hints_file
 from void_client.sequences import FileSequence, FrameRange
 
-from .display import Display
 from .serving import own_server
 
 
