@@ -60,7 +60,7 @@ def done_in(log: str) -> list[str]:
 
 @pytest.mark.slow
 def test_four_of_six_come_back_two_are_named_with_a_reason_and_a_second_run_does_but_these(
-    worker: Worker, bundle: Path, tmp_path: Path
+    worker: Worker, bundle: Path, void: Void, tmp_path: Path
 ) -> None:
     reasons, log = run_all(worker, bundle, NAMES)
     assert set(reasons) == {"SH030", "SH050"}
@@ -79,6 +79,10 @@ def test_four_of_six_come_back_two_are_named_with_a_reason_and_a_second_run_does
     after = {name: frames_of(tmp_path, name) for name in NAMES}
     assert len(after["SH030"]) == 6
     assert {name: after[name] for name in whole} == {name: before[name] for name in whole}, "not written again"
+
+    told = void("batch", tmp_path / "cut.otio", "--out", tmp_path / "results", "--dry-run", "--json")
+    states = {found["name"]: found["state"] for found in json.loads(told.stdout)["shots"]}
+    assert states == {name: "to do" if name == "SH050" else "kept" for name in NAMES}, "`void batch` goes on from there"
     assert worker.processes() == []
 
 

@@ -12,6 +12,7 @@ first. The exit status is the script's, or 1 where a render fails.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -54,7 +55,9 @@ def _options(arguments: list[str]) -> tuple[dict[str, list[str]], list[str]]:
 
 
 def _terminal(arguments: list[str]) -> int:
-    """nuke -t script.py ARGS: the script as __main__."""
+    """nuke -t script.py ARGS: the script as __main__. A number or a range at the end Nuke takes for itself."""
+    if len(arguments) > 1 and re.fullmatch(r"-?\d+(--?\d+)?", arguments[-1]):
+        arguments = arguments[:-1]
     script = Path(arguments[0])
     sys.argv = list(arguments)
     names = {"__name__": "__main__", "__file__": str(script)}

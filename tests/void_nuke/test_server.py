@@ -115,24 +115,3 @@ def test_diagnostics_tell_what_a_td_asks_first(script: Script, server: str) -> N
         "shot.nk",
     ):
         assert part in text
-
-
-def test_the_farm_is_reached_by_the_studios_own_command(
-    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    node = script()
-    stage.press(node, "submit_farm")
-    assert "VOID_FARM_SUBMIT" in stage.messages()[-1]
-    assert "nuke -t void_bake.py" in stage.messages()[-1]
-    monkeypatch.setenv("VOID_FARM_SUBMIT", "sh -c 'echo job 17: \"$@\"' farm {script} {node} {first} {last}")
-    stage.press(node, "submit_farm")
-    stage.wait_until(lambda: len(stage.messages()) == 2)
-    assert f"job 17: {tmp_path}/shot.nk {node.fullName()} 1001 1006" in stage.messages()[-1]
-    monkeypatch.setenv("VOID_FARM_SUBMIT", "sh -c 'echo the queue is full >&2; exit 3'")
-    stage.press(node, "submit_farm")
-    stage.wait_until(lambda: len(stage.messages()) == 3)
-    assert "status 3" in stage.messages()[-1]
-    assert "the queue is full" in stage.messages()[-1]
-    node["seed"].setValue(1)
-    stage.press(node, "submit_farm")
-    assert "save it, then submit" in stage.messages()[-1]
