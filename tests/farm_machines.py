@@ -53,7 +53,7 @@ class Worker:
     def openjd(self, *arguments: object) -> tuple[int, str]:
         """Exit status, and all that was said."""
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=300)
         return process.returncode, said
 
     def run(self, bundle: Path, step: str, *arguments: object) -> tuple[int, str]:

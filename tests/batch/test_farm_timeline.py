@@ -59,6 +59,7 @@ def done_in(log: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_four_of_six_come_back_two_are_named_with_a_reason_and_a_second_run_does_but_these(
     worker: Worker, bundle: Path, void: Void, tmp_path: Path
 ) -> None:
@@ -97,7 +98,7 @@ def cancelled(worker: Worker, bundle: Path, number: int, at: str) -> tuple[int, 
             assert len(worker.processes()) > 2, "openjd, the task, and the server"
             process.send_signal(number)
             break
-    rest, _ = process.communicate(timeout=120)
+    rest, _ = process.communicate(timeout=300)
     return process.returncode, said + rest
 
 

@@ -101,7 +101,7 @@ def test_what_is_on_the_farm_is_not_taken_up_here(script: Script, tmp_path: Path
     assert "nothing of" in stage.messages()[-1]
     stage.press(again, "bake")
     wait_for_status(again, "v002: frames")
-    assert (results(tmp_path, node) / "v001" / "job.json").is_file()
+    assert (results(tmp_path, again) / "v001" / "job.json").is_file()
 
 
 def test_a_bundle_bakes_the_node(script: Script, worker: Worker, tmp_path: Path) -> None:
@@ -118,6 +118,7 @@ def test_a_bundle_bakes_the_node(script: Script, worker: Worker, tmp_path: Path)
     assert worker.processes() == []
 
 
+@pytest.mark.slow
 def test_the_comp_shows_what_was_baked(script: Script, worker: Worker, void: Void, tmp_path: Path) -> None:
     node = script()
     path = saved(node, tmp_path)
@@ -135,6 +136,8 @@ def test_the_comp_shows_what_was_baked(script: Script, worker: Worker, void: Voi
     assert path.read_text() == before, "the artist's script is left alone"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_failed_bake_is_kept_and_a_retry_does_what_is_missing(script: Script, worker: Worker, tmp_path: Path) -> None:
     node = script(prompt="memory")
     bundle = handed_over(node, tmp_path)
