@@ -7,22 +7,24 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from void_client.bake import Bake
 from void_client.bundle import TEMPLATE, Bundle
 from void_client.delivery import write_atomically
 from void_client.errors import BadInput
 from void_client.farm_shots import FileShot, NodeShot, read_shots
-from void_client.sequences import FileSequence
 from void_client.template import SHOTS
+
+from .batch.prepare import merged, output_of
+from .batch.timeline import BrokenShot, Edit, Shot
 
 if TYPE_CHECKING:
     from .model.plan import Sizes
 
 MIB = 2**20
-PLATES = "plate.%04d.exr"  # in a shot's folder
 # The plug-in is on Nuke's own path.
 IN_NUKE = "import sys\nfrom void_nuke.farm_steps import make_bundle\nsys.exit(make_bundle(sys.argv[1:]))\n"
 
@@ -50,38 +52,42 @@ def bundle_script(script: Path, out: Path, *, nuke: str, nodes: list[str], comp:
         raise BadInput(f"Nuke wrote no bundle (status {done.returncode}): {said}")
 
 
-def bundle_timeline(
-    timeline: Path, out: Path, results: Path, *, handles: int | None, weights: Path | None, ocio: str | None
-) -> None:
+@dataclass(frozen=True)
+class Defaults:
+    """For shots whose mark says nothing else, as in `void batch`."""
+
+    settings: dict[str, Any]
+    colourspace: str | None
+    ocio: str | None
+
+
+def bundle_timeline(edit: Edit, out: Path, results: Path, defaults: Defaults, weights: Path | None) -> None:
     """Write the bundle of a timeline's marked clips, each into a folder of its own under `results`.
 
     Clips that can't be done are named on stderr and left out. Raises BadInput where none is left.
     """
-    from .batch.timeline import BrokenShot, read_timeline
-
-    edit = read_timeline(timeline, handles)
-    shots = []
     for shot in edit.shots:
         if isinstance(shot, BrokenShot):
             print(f"void: {shot.name} is left out: {shot.reason}", file=sys.stderr)
-            continue
-        shots.append(
-            FileShot(
-                name=shot.name,
-                frames=shot.frames,
-                inputs=shot.inputs,
-                out=FileSequence(results.absolute() / shot.name, PLATES),
-                prompt=shot.prompt,
-                settings=shot.settings,
-                hints=shot.hints,
-                roto_keys=shot.roto_keys,
-                colourspace=shot.colourspace,
-                ocio=ocio or os.environ.get("OCIO") or None,
-            )
-        )
+    shots = [_of_files(shot, results.absolute(), defaults) for shot in edit.shots if isinstance(shot, Shot)]
     if not shots:
-        raise BadInput(f"no marked clip of {timeline} can be done: mend what is said above, or the timeline")
-    Bundle(f"VOID {timeline.name}", tuple(shots), weights=weights and weights.absolute()).write(out)
+        raise BadInput(f"no marked clip of {edit.path} can be done: mend what is said above, or the timeline")
+    Bundle(f"VOID {edit.path.name}", tuple(shots), weights=weights and weights.absolute()).write(out)
+
+
+def _of_files(shot: Shot, results: Path, defaults: Defaults) -> FileShot:
+    return FileShot(
+        name=shot.name,
+        frames=shot.frames,
+        inputs=shot.inputs,
+        out=output_of(shot, results),
+        prompt=shot.prompt,
+        settings=merged(defaults.settings, shot.settings),
+        hints=shot.hints,
+        roto_keys=shot.roto_keys,
+        colourspace=shot.colourspace or defaults.colourspace,
+        ocio=defaults.ocio or os.environ.get("OCIO") or None,
+    )
 
 
 def weigh_weights(weights: Path) -> Sizes:

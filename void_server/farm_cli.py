@@ -16,7 +16,7 @@ from void_client.path_mapping import read_rules
 
 from .batch.openjd import FarmDisplay, failures, say
 from .batch.session import read_log, start_server, stop_server
-from .cli_options import Ocio, Patience, Server, reported
+from .cli_options import Colourspace, Ocio, Patience, Server, SettingsFile, read_toml, reported
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,10 +51,18 @@ def bundle(
     handles: Annotated[
         int | None, typer.Option(min=0, help="Of a timeline: frames on either side of each cut; else all there are.")
     ] = None,
+    rate: Annotated[float | None, typer.Option(min=1.0, help="Of an EDL: frames per second; else 24.")] = None,
+    settings: SettingsFile = None,
+    colourspace: Colourspace = None,
     ocio: Ocio = None,
 ) -> None:
-    """Write the job of a script or a timeline as a folder that AWS Deadline Cloud and `openjd run` take."""
-    from .farm_bundle import bundle_script, bundle_timeline, needed_memory, require_memory, weigh_weights
+    """Write the job of a script or a timeline as a folder that AWS Deadline Cloud and `openjd run` take.
+
+    --results, --handles, --rate, --settings, --colourspace and --ocio are a timeline's, and mean what they do in
+    `void batch`; --node, --comp and --nuke are a script's.
+    """
+    from .batch.timeline import read_timeline
+    from .farm_bundle import Defaults, bundle_script, bundle_timeline, needed_memory, require_memory, weigh_weights
 
     with reported():
         sizes = weigh_weights(weights) if weights and gpu_memory is None else None
@@ -63,7 +71,8 @@ def bundle(
         else:
             if results is None:
                 raise BadInput("a timeline's results need a folder: name it with --results")
-            bundle_timeline(source, out, results, handles=handles, weights=weights, ocio=ocio)
+            defaults = Defaults(read_toml(settings) if settings else {}, colourspace, ocio)
+            bundle_timeline(read_timeline(source, handles, rate), out, results, defaults, weights)
         if sizes:
             require_memory(out, needed_memory(out, sizes, plan))
         elif gpu_memory is not None:

@@ -143,7 +143,7 @@ def submit_farm(node: nuke.Group) -> None:
     farm.write_bundle([node], folder)
     set_status(node, f"handed over in {folder.name}")
     if asked:
-        _beside(lambda: farm.submit(command))
+        _beside(lambda: f"{farm.submit(command)}\n\nThe farm's job is in {folder}")
     else:
         nuke.message(
             f"VOID: the farm's job is in {folder}. To send it, or to try it on this machine:\n\n{commands(folder)}"

@@ -102,7 +102,7 @@ def _job(shot: Shot, edit: Edit, settings: dict[str, Any], colour_of: ColourOf) 
         frames=shot.frames,
         inputs=shot.inputs,
         prompt=shot.prompt,
-        settings=_merged(settings, shot.settings),
+        settings=merged(settings, shot.settings),
         label=f"{getpass.getuser()}@{platform.node()} {edit.path.name} {shot.name}",
         hints=read_hints_file(shot.hints) if shot.hints else "",
         roto_keys=shot.roto_keys,
@@ -112,7 +112,7 @@ def _job(shot: Shot, edit: Edit, settings: dict[str, Any], colour_of: ColourOf) 
     return replace(job, colour=colour_of(plate, shot.frames, shot.colourspace))
 
 
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Settings over others, table by table."""
     tables = {
         name: {**under[name], **value}
