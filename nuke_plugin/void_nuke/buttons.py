@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import nuke
 from void_client.bake import Bake
@@ -143,11 +144,19 @@ def submit_farm(node: nuke.Group) -> None:
     farm.write_bundle([node], folder)
     set_status(node, f"handed over in {folder.name}")
     if asked:
-        _beside(lambda: f"{farm.submit(command)}\n\nThe farm's job is in {folder}")
+        _beside(lambda: _sent(command, folder))
     else:
         nuke.message(
             f"VOID: the farm's job is in {folder}. To send it, or to try it on this machine:\n\n{commands(folder)}"
         )
+
+
+def _sent(command: list[str], folder: Path) -> str:
+    """What the farm says to a bundle. Raises BadInput, which names the bundle too: it can be sent by hand."""
+    try:
+        return farm.submit(command)
+    except BadInput as error:
+        raise BadInput(f"{error}. The job is in {folder}, and can be sent again:\n\n{commands(folder)}") from error
 
 
 def diagnose(node: nuke.Group) -> None:

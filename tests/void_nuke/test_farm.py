@@ -69,6 +69,18 @@ def test_the_studios_command_is_given_the_bundle(
     assert '"min": 24576' in (bundle / "template.json").read_text()
 
 
+def test_a_bundle_that_the_farm_refuses_can_be_sent_by_hand(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = script()
+    monkeypatch.setenv("VOID_FARM_SUBMIT", "sh -c 'echo the queue is full >&2; exit 3' {bundle}")
+    bundle = handed_over(node, tmp_path)
+    stage.wait_until(lambda: stage.messages())
+    assert "status 3" in stage.messages()[-1]
+    assert "the queue is full" in stage.messages()[-1]
+    assert f"deadline bundle submit {bundle}" in stage.messages()[-1]
+
+
 def test_a_command_that_cant_be_filled_in_leaves_no_bundle(
     script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
