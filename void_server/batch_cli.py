@@ -79,7 +79,7 @@ def batch(
     from .batch.write_back import timeline_path, write_timeline
     from .before_after import write_picture
     from .colourspace import plate_colour
-    from .run import server_for
+    from .serving import server_for
 
     def colour_of(plate: FileSequence, frames: FrameRange, name: str | None) -> Colour:
         return plate_colour(plate, frames, name or colourspace, ocio)
@@ -97,7 +97,7 @@ def batch(
             raise typer.Exit(_status(dry(found)))
         book = Book(edit, found, out, write_picture, display.say)
         if tasks := tasks_of(found):
-            with server_for(server, serve, weights, display.say) as address:
+            with server_for(server, serve, weights, display.say, every_device=True) as address:
                 send(tasks, address, at_once, patience, display, book.take)
         outcomes = book.outcomes()
         report = write_report(edit, outcomes, out)

@@ -306,7 +306,8 @@ def _deliver(
 ) -> None:
     """A job through a server and onto disk."""
     from .display import Display
-    from .run import run_shot, server_for
+    from .run import run_shot
+    from .serving import server_for
 
     job.spec()  # what is missing is said before a server is asked for
     delivery = Delivery(FileSequence.parse(out), job.frames, overwrite=overwrite)

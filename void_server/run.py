@@ -6,7 +6,7 @@ import getpass
 import platform
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,10 @@ from typing import Any, Protocol
 from void_client import __version__, protocol
 from void_client.client import Client, Job, Message
 from void_client.delivery import Delivery
-from void_client.errors import BadInput, JobCancelled, JobFailed, Refused, ServerUnreachable
+from void_client.errors import BadInput, JobCancelled, JobFailed, Refused
 from void_client.follow import follow
 from void_client.hints import read_hints_file
 from void_client.sequences import FileSequence, FrameRange
-
-from .serving import own_server
 
 
 class Shows(Protocol):
@@ -120,20 +118,6 @@ def make_job(
         roto_keys=masking.keys(),
         priority="batch" if batch else "interactive",
     )
-
-
-@contextmanager
-def server_for(address: str, serve: bool, weights: Path | None, say: Callable[[str], None]) -> Iterator[str]:
-    """The server's address: the one that answers, or with `serve` one started there for the time being."""
-    if serve:
-        try:
-            Client(address, timeout=1.0).close()
-        except ServerUnreachable:
-            say(f"no server at {address}: starting one for this shot")
-            with own_server(weights=weights, bind=address) as started:
-                yield started
-            return
-    yield address
 
 
 def run_shot(

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from void_client.errors import BadInput
+from void_client.client import Client
+from void_client.errors import BadInput, ServerUnreachable
 
 from .service.devices import parse_devices
 from .service.socket import CannotServe
@@ -18,15 +19,20 @@ from .service.socket import CannotServe
 
 @contextmanager
 def own_server(
-    *, weights: Path | None, bind: str = "tcp://127.0.0.1:*", engine: str = "void", log: Path | None = None
+    *,
+    weights: Path | None,
+    bind: str = "tcp://127.0.0.1:*",
+    engine: str = "void",
+    log: Path | None = None,
+    every_device: bool = False,
 ) -> Iterator[str]:
     """Start a server, wait until it is ready, yield its address; it is stopped at the end, however this process ends.
 
-    It has one worker, on the first of its devices: one shot needs no more. `bind` with port `*` takes a free one. `log`
-    takes its stderr (else it is shown). Raises BadInput where it can't start.
+    It has one worker, on the first of its devices, for one shot needs no more; `every_device`: one on each. `bind` with
+    port `*` takes a free one. `log` takes its stderr (else it is shown). Raises BadInput where it can't start.
     """
     try:
-        device = parse_devices(os.environ.get("VOID_SERVE_DEVICES", "auto"))[0]
+        devices = parse_devices(os.environ.get("VOID_SERVE_DEVICES", "auto"))
     except CannotServe as error:
         raise BadInput(str(error)) from error
     command = [
@@ -41,7 +47,7 @@ def own_server(
         "--engine",
         engine,
         "--devices",
-        device,
+        ",".join(devices if every_device else devices[:1]),
     ]
     if weights:
         command += ["--weights", str(weights)]
@@ -62,3 +68,19 @@ def own_server(
         process.wait(20)
         if stderr:
             stderr.close()
+
+
+@contextmanager
+def server_for(
+    address: str, serve: bool, weights: Path | None, say: Callable[[str], None], *, every_device: bool = False
+) -> Iterator[str]:
+    """The server's address: the one that answers, or with `serve` one started there for the time being."""
+    if serve:
+        try:
+            Client(address, timeout=1.0).close()
+        except ServerUnreachable:
+            say(f"no server at {address}: starting one for the time being")
+            with own_server(weights=weights, bind=address, every_device=every_device) as started:
+                yield started
+            return
+    yield address
