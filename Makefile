@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Two processes, each with whole files: most tests wait for servers.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: demo test test-all plugin lint format clean
 
@@ -10,10 +12,10 @@ demo: $(READY)
 	$(BIN)/void demo --out demo_out
 
 test: $(READY)
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(READY)
-	$(BIN)/pytest
+	$(PYTEST)
 
 plugin: $(READY)
 	$(BIN)/python -m tools.plugin_zip

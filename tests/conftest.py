@@ -19,7 +19,7 @@ from void_server.serving import own_server
 TESTS = Path(__file__).parent
 # Processes started here find the tests' stand-in engines, and leave the machine's cores to each other.
 os.environ["PYTHONPATH"] = str(TESTS)
-os.environ["OMP_NUM_THREADS"] = "2"
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("OCIO", None)  # of whoever runs the tests: plates are linear Rec.709 unless a test says otherwise
 CACHES = tempfile.TemporaryDirectory(prefix="void-tests-")  # removed when the tests end
 os.environ["VOID_PROMPT_CACHE"] = str(Path(CACHES.name) / "prompts")

@@ -161,7 +161,7 @@ def test_a_server_of_its_own_for_one_shot(void: Void, arguments: dict[str, objec
     assert void("weights", "tiny", tmp_path / "w").returncode == 0
     done = void("run", *flat(arguments), "--serve", "--weights", tmp_path / "w")
     assert done.returncode == 0, done.stderr
-    assert "starting one for this shot" in done.stderr
+    assert "starting one for the time being" in done.stderr
     assert void("status", "--server", arguments["--server"]).returncode == 2, "it is gone again"
 
 
