@@ -9,7 +9,7 @@ import torch
 from void_server.model import PassSettings, VoidModel, WeightsFolder
 from void_server.model.flow import DISFlow
 from void_server.model.warped_noise import warp_clip
-from void_server.training import tiny
+from void_server.training import layout
 from void_server.training.tiny import write_random_weights
 
 torch.set_num_threads(2)
@@ -82,7 +82,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tiny, "save_file", interrupt)
+    monkeypatch.setattr(layout, "save_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_random_weights(tmp_path / "weights")
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,85 @@
+"""The folder that a training from nothing lives in, and what is taken from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
+from safetensors import safe_open
+from torch import nn
+
+from void_server.training.autoencoder import new_autoencoder
+from void_server.training.layout import Networks, new_folder, new_text_encoder, write_networks
+from void_server.training.loop import STATE
+from void_server.training.transformer import TINY, new_transformer
+
+# Inside the folder of a training.
+AUTOENCODER, DECODER, ENCODED, WARPED = "autoencoder", "decoder", "encoded", "warped"
+PASSES = {1: "pass1", 2: "pass2"}
+
+# What the weights were trained at, in the form of `void run --settings`.
+SETTINGS = """\
+height = 64
+width = 112
+window = 21
+overlap = 8
+crop = "full"
+mask_levels = "quad"
+
+[pass1]
+steps = 4
+
+[pass2]
+steps = 4
+guidance_scale = 1.0
+"""
+CARD = {"name": "VOID tiny", "notice": "tiny demo weights: for trying the workflow, not for shots"}
+
+
+def fill_with_average(model: nn.Module, folder: Path) -> bool:
+    """Give `model` the averaged weights of the training in `folder`; False where there is none."""
+    if not (folder / STATE).is_file():
+        return False
+    prefix = "average/"
+    with safe_open(folder / STATE, framework="pt") as file:
+        found = {name[len(prefix) :]: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+    model.load_state_dict(found, strict=False)
+    return True
+
+
+def trained_autoencoder(work: Path) -> AutoencoderKLCogVideoX:
+    """The autoencoder, with the decoder that was tuned by itself where there is one. Raises FileNotFoundError."""
+    model = new_autoencoder()
+    if not fill_with_average(model, work / DECODER) and not fill_with_average(model, work / AUTOENCODER):
+        raise FileNotFoundError(f"{work} has no trained autoencoder; train one first: void train autoencoder")
+    return model.eval().requires_grad_(False)
+
+
+def trained_transformer(work: Path, number: int) -> CogVideoXTransformer3DModel:
+    """The transformer of a pass; of pass 1 where pass 2 has not been trained. Raises FileNotFoundError."""
+    model = new_transformer()
+    if not any(fill_with_average(model, work / PASSES[choice]) for choice in range(number, 0, -1)):
+        raise FileNotFoundError(f"{work} has no trained transformer; train one first: void train pass1")
+    return model.eval().requires_grad_(False)
+
+
+def prompt_of_none() -> torch.Tensor:
+    """What every prompt's embedding is for a model that knows no words, [1, 226, width]."""
+    return torch.zeros(1, 226, int(TINY["text_embed_dim"]))  # type: ignore[call-overload]
+
+
+def ship(work: Path, folder: Path, card: Mapping[str, Any], readme: str = "") -> None:
+    """Write a trained model as a weights folder in half precision; `folder` must be new or empty."""
+    with new_folder(folder) as made:
+        networks = Networks(
+            trained_autoencoder(work).half(),
+            new_text_encoder(int(TINY["text_embed_dim"]), silent=True).half(),  # type: ignore[call-overload]
+            (trained_transformer(work, 1), trained_transformer(work, 2)),
+        )
+        write_networks(made, networks, card, torch.float16)
+        if readme:
+            (made / "README.md").write_text(readme, encoding="utf-8")
+        (made / "settings.toml").write_text(SETTINGS, encoding="utf-8")
