@@ -13,7 +13,7 @@ from void_client.delivery import Delivery
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence
 
-from . import batch_cli, doctor_cli, farm_cli, jobs_cli, keys_cli, weights_cli
+from . import batch_cli, doctor_cli, farm_cli, jobs_cli, keys_cli, train_cli, weights_cli
 from .cli_options import (
     Affected,
     AsJson,
@@ -54,6 +54,7 @@ app = typer.Typer(
     "Every option can also be given in the environment (its variable is shown with it) and in a TOML file (--config) "
     "that has a table for each command.\n\nExit status: 0 done, 1 failed, 2 bad usage or bad input, 130 cancelled.",
 )
+app.add_typer(train_cli.app, name="train")
 app.add_typer(weights_cli.app, name="weights")
 app.add_typer(batch_cli.app)
 app.add_typer(jobs_cli.app)

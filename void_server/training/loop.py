@@ -54,10 +54,11 @@ class Training:
     """A model that is being trained, in a folder that it can be taken up from again."""
 
     def __init__(self, model: nn.Module, folder: Path, schedule: Schedule) -> None:
-        """Takes up the state in `folder` where there is one."""
+        """Takes up the state in `folder` where there is one. Weights that need no gradient are not in it."""
         self.model, self.folder, self.schedule = model, folder, schedule
         self.step = 0
-        self.average = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+        self._trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self.average = {name: weight.detach().clone() for name, weight in self._trained.items()}
         self._optimisers = optimisers(model, schedule.rate, schedule.others_rate)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / STATE).is_file():
@@ -86,19 +87,15 @@ class Training:
         self.step += 1
         keep = min(self.schedule.average, self.step / (self.step + 10))
         with torch.no_grad():
-            for name, weight in self.model.named_parameters():
+            for name, weight in self._trained.items():
                 self.average[name].lerp_(weight, 1 - keep)
         return {"loss": loss.item(), **figures, "rate": factor}
 
-    def averaged(self) -> dict[str, torch.Tensor]:
-        """The model's state dict with the average in place of the weights."""
-        return {**self.model.state_dict(), **self.average}
-
     def save(self) -> None:
         """Write the state, whole or not at all."""
-        tensors = {f"model/{name}": weight for name, weight in self.model.state_dict().items()}
+        tensors: dict[str, torch.Tensor] = {f"model/{name}": weight for name, weight in self._trained.items()}
         tensors |= {f"average/{name}": weight for name, weight in self.average.items()}
-        for name, weight in self.model.named_parameters():
+        for name, weight in self._trained.items():
             for optimiser in self._optimisers:
                 tensors |= {f"optimiser/{name}/{key}": v for key, v in optimiser.state.get(weight, {}).items()}
         scratch = self.folder / f".{STATE}"
@@ -114,9 +111,9 @@ class Training:
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor
-        self.model.load_state_dict(parts["model"])
         with torch.no_grad():
-            for name, weight in self.model.named_parameters():
+            for name, weight in self._trained.items():
+                weight.copy_(parts["model"][name])
                 self.average[name].copy_(parts["average"][name])
                 found = {
                     key.rpartition("/")[2]: tensor.to(weight.device) if tensor.dim() else tensor

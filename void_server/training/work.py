@@ -53,8 +53,9 @@ def fill_with_average(model: nn.Module, folder: Path) -> bool:
 def trained_autoencoder(work: Path) -> AutoencoderKLCogVideoX:
     """The autoencoder, with the decoder that was tuned by itself where there is one. Raises FileNotFoundError."""
     model = new_autoencoder()
-    if not fill_with_average(model, work / DECODER) and not fill_with_average(model, work / AUTOENCODER):
+    if not fill_with_average(model, work / AUTOENCODER):
         raise FileNotFoundError(f"{work} has no trained autoencoder; train one first: void train autoencoder")
+    fill_with_average(model, work / DECODER)
     return model.eval().requires_grad_(False)
 
 
