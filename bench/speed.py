@@ -20,7 +20,7 @@ from void_server.model.checkpoint import Checkpoint
 from void_server.model.denoise import denoise
 from void_server.model.settings import latent_frames
 from void_server.model.speed import Speed, SpeedUnavailable, apply, attention_backend
-from void_server.training.tiny import SCHEDULER
+from void_server.training.layout import SCHEDULER
 
 TRANSFORMER: dict[str, Any] = {
     "num_attention_heads": 12,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli_options import reported
+from .weights_cli import reported
 
 if TYPE_CHECKING:
     from .training.pairs import Pair
@@ -145,3 +145,52 @@ def _device(name: str, threads: int) -> str:
 
     torch.set_num_threads(threads)
     return name or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@app.command()
+def lora(
+    data: Annotated[Path, typer.Argument(help="Folder of a show's clips, each with rgb_full, rgb_removed and mask.")],
+    work: Work,
+    out: Annotated[Path, typer.Argument(help="The .safetensors file to write: the pass's weights, LoRA merged in.")],
+    weights: Annotated[Path, typer.Option(help="Folder of the weights that the LoRA is of.")],
+    number: Annotated[int, typer.Option("--pass", help="1 or 2.")] = 1,
+    samples: Annotated[int, typer.Option(help="Clips cut from the data and encoded.")] = 200,
+    prompt: Annotated[str, typer.Option(help="What all clips show once the object is gone.")] = "",
+    height: Annotated[int, typer.Option(help="Of the picture that the model sees, in pixels.")] = 384,
+    width: Annotated[int, typer.Option(help="Of the picture that the model sees, in pixels.")] = 672,
+    frames: Annotated[int, typer.Option(help="Frames of a sample: 4k+1 with k odd, 85 in the published model.")] = 85,
+    rank: Annotated[int, typer.Option(help="Rank of the LoRA.")] = 16,
+    steps: Steps = 1000,
+    rate: Annotated[float, typer.Option(help="Learning rate (AdamW).")] = 1e-4,
+    batch: Batch = 1,
+    device: Device = "",
+    threads: Threads = 1,
+) -> None:
+    """Fine-tune a pass for a show: a LoRA on its attention, merged into weights that `void serve` loads."""
+    with reported():
+        import torch
+
+        from .model import PassSettings, WeightsFolder
+        from .training.clips import ClipFolder
+        from .training.loop import Schedule
+        from .training.lora import train_lora
+
+        if number not in (1, 2):
+            raise typer.BadParameter(f"there is no pass {number}; give 1 or 2", param_hint="--pass")
+        where = _device(device, threads)
+        train_lora(
+            WeightsFolder.find(weights),
+            ClipFolder(data, frames=frames, height=height, width=width),
+            work,
+            out,
+            number=number,
+            seeds=range(samples),
+            settings=PassSettings.pass1(height=height, width=width, window=frames, mask_levels="quad"),
+            schedule=Schedule(steps=steps, others_rate=rate, average=0.99),
+            prompt=prompt,
+            rank=rank,
+            batch=batch,
+            device=where,
+            dtype=torch.bfloat16 if where.startswith("cuda") else torch.float32,
+        )
+        typer.echo(f"{out}")

@@ -20,7 +20,7 @@ from void_server.model.denoise import denoise
 from void_server.model.loading import load_transformer
 from void_server.model.plan import PlanName
 from void_server.model.speed import Speed, SpeedUnavailable, apply, attention_backend
-from void_server.training.tiny import SCHEDULER
+from void_server.training.layout import SCHEDULER
 
 STEPS = 8
 WINDOW, OVERLAP = 4, 2

@@ -55,7 +55,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, written: Path) -> None:
     write_pair(broken, make_pair(1, frames=5, height=32, width=48), {})
     write_pair(tmp_path / "other", make_pair(1, frames=6, height=32, width=48), {})
     (tmp_path / "other" / FULL).replace(broken / FULL)
-    with pytest.raises(BadClip, match="render rgb_full.mp4, rgb_removed.mp4 and mask.mp4 alike"):
+    with pytest.raises(BadClip, match=r"render rgb_full\.mp4, rgb_removed.mp4 and mask.mp4 alike"):
         read_pair(broken)
     (broken / FULL).write_bytes(b"no film")
     with pytest.raises(BadClip, match=r"rgb_full.mp4 cannot be read"):

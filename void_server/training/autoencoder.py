@@ -34,12 +34,12 @@ _STREAM = 0xAE
 class Curriculum:
     """What a batch is made of as the steps go by.
 
-    steps: in all. singles: the part of the steps that see single frames. short: the part after which clips have 21
-    frames, and not 13. frames_batch, clips_batch: samples in a batch.
+    steps: in all. singles: the part of the steps, at the start, that see single frames; after it every other step
+    does. short: the part after which clips have 21 frames, and not 13. frames_batch, clips_batch: samples in a batch.
     """
 
     steps: int
-    singles: float = 0.73
+    singles: float = 0.6
     short: float = 0.9
     frames_batch: int = 6
     clips_batch: int = 2  # PyTorch's fast convolutions want two, on one thread
@@ -90,9 +90,13 @@ def batches(dataset: Dataset[Any], first: int, steps: int) -> Iterator[Any]:
         sampler=range(first, steps),
         num_workers=1,
         prefetch_factor=4,
-        worker_init_fn=lambda _: os.nice(10) and None,
+        worker_init_fn=_give_way,
     )
     return iter(loader)
+
+
+def _give_way(_: int) -> None:
+    os.nice(10)
 
 
 def new_autoencoder(seed: int = 0, **changes: Any) -> AutoencoderKLCogVideoX:

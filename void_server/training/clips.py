@@ -64,8 +64,8 @@ def read_pair(folder: Path) -> Pair:
     quadmask = quantise(torch.from_numpy(mask).float()).numpy()
     nothing = np.zeros(mask.shape, np.float32)
     nowhere = np.full((len(mask), 2), np.nan)
-    clips = (full.astype(np.float32) / 255, without.astype(np.float32) / 255)
-    return Pair("plain", 0, *clips, quadmask, quadmask < 127, nothing, nothing, nowhere)
+    clips = [np.divide(clip, 255, dtype=np.float32) for clip in (full, without)]
+    return Pair("plain", 0, clips[0], clips[1], quadmask, quadmask < 127, nothing, nothing, nowhere)
 
 
 def write_pair(folder: Path, pair: Pair, metadata: Mapping[str, Any]) -> None:

@@ -77,10 +77,10 @@ class Training:
 
     def _one_step(self, loss_at: LossAt) -> Figures:
         factor = self.schedule.factor(self.step)
-        for optimiser, rate in zip(self._optimisers, (self.schedule.rate, self.schedule.others_rate), strict=True):
-            optimiser.param_groups[0]["lr"] = rate * factor
+        for optimiser in self._optimisers:
+            optimiser.param_groups[0]["lr"] = factor * optimiser.param_groups[0]["initial_lr"]
         loss, figures = loss_at(self.step)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for optimiser in self._optimisers:
             optimiser.step()
             optimiser.zero_grad()
@@ -90,6 +90,12 @@ class Training:
             for name, weight in self._trained.items():
                 self.average[name].lerp_(weight, 1 - keep)
         return {"loss": loss.item(), **figures, "rate": factor}
+
+    def use_average(self) -> None:
+        """Put the average in place of the weights; the training is then over."""
+        with torch.no_grad():
+            for name, weight in self._trained.items():
+                weight.copy_(self.average[name])
 
     def save(self) -> None:
         """Write the state, whole or not at all."""

@@ -26,7 +26,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update from the gradients at hand; `closure` is not used."""
         for group in self.param_groups:
             for weight in group["params"]:
@@ -51,7 +51,8 @@ def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
     for _ in range(_ROUNDS):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+    result: torch.Tensor = x.T if tall else x
+    return result
 
 
 def optimisers(model: nn.Module, rate: float, others_rate: float) -> list[torch.optim.Optimizer]:
@@ -59,12 +60,16 @@ def optimisers(model: nn.Module, rate: float, others_rate: float) -> list[torch.
 
     First and last layers speak to the outside, where directions are not alike; Muon's authors leave them to AdamW too.
     """
-    outer = ("conv_in", "conv_out", "patch_embed", "proj_out", "time_embedding")
+    outer = ("conv_in", "conv_out", "patch_embed", "proj_out", "time_embedding", "lora_")
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     inner = [weight for name, weight in trained.items() if weight.dim() > 1 and not any(part in name for part in outer)]
     chosen = set(inner)
     rest = [weight for weight in trained.values() if weight not in chosen]
-    return [
-        Muon(inner, rate),
-        torch.optim.AdamW(rest, others_rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
+    made: list[torch.optim.Optimizer] = []
+    if inner:
+        made.append(Muon(inner, rate))
+    if rest:
+        made.append(torch.optim.AdamW(rest, others_rate, betas=(0.9, 0.98), weight_decay=0.0))
+    for optimiser in made:
+        optimiser.param_groups[0]["initial_lr"] = optimiser.param_groups[0]["lr"]
+    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from void_server.model import PassSettings
@@ -18,7 +19,7 @@ from void_server.training.autoencoder import (
 )
 from void_server.training.encoded import read_noise, read_shards, shard_names, write_noise_shards, write_shards
 from void_server.training.layout import SCHEDULER
-from void_server.training.loop import STATE, Schedule, Training
+from void_server.training.loop import STATE, Figures, Schedule, Training
 from void_server.training.pairs import Pair
 from void_server.training.transformer import Denoising, new_transformer, reused
 from void_server.training.work import (
@@ -64,7 +65,12 @@ def _train_on_pictures(
     loss = Reconstruction(model, frozen_encoder=frozen)
     training = Training(model, folder, schedule)
     ahead = batches(PictureBatches(pair, curriculum), training.step, schedule.steps)
-    training.run(lambda step: loss(*(part.to(device) for part in next(ahead)), step))
+
+    def loss_at(step: int) -> tuple[torch.Tensor, Figures]:
+        pixels, weights = next(ahead)
+        return loss(pixels.to(device), weights.to(device), step)
+
+    training.run(loss_at)
 
 
 def encode(work: Path, pair: PairOf, seeds: Sequence[int], settings: PassSettings, part: tuple[int, int]) -> None:

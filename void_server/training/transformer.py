@@ -73,14 +73,14 @@ def predict(
         patches = -(-frames // model.config.patch_size_t) * (height // 2) * (width // 2)
         mask = {"attention_mask": torch.cat([bias, bias.new_zeros(1, patches)], dim=1)[:, None].expand(batch, -1, -1)}
     velocity: torch.Tensor = model(
-        hidden_states=torch.cat([noisy, conditions], dim=2),
-        encoder_hidden_states=prompt.expand(batch, -1, -1),
+        hidden_states=torch.cat([noisy, conditions], dim=2).to(model.dtype),
+        encoder_hidden_states=prompt.to(model.dtype).expand(batch, -1, -1),
         timestep=timesteps,
         image_rotary_emb=rope_tables(model.config.attention_head_dim, frames, height, width, noisy.device),
         attention_kwargs=mask,
         return_dict=False,
     )[0]
-    return velocity
+    return velocity.float()
 
 
 class Denoising:
@@ -129,7 +129,8 @@ class Denoising:
         target = self._scheduler.get_velocity(truth, noise, timesteps)
         velocity = predict(self._model, noisy, conditions, timesteps, self._prompt, self._bias)
         error = (velocity - target).square() * weights
-        return error.flatten(1).sum(1) / (weights.flatten(1).sum(1) * truth.shape[2])
+        summed: torch.Tensor = error.flatten(1).sum(1)
+        return summed / (weights.flatten(1).sum(1) * truth.shape[2])
 
     def _white(self, chosen: np.ndarray, generator: torch.Generator) -> torch.Tensor:
         return torch.randn((len(chosen), *self._pairs.truth.shape[1:]), generator=generator)

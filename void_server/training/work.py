@@ -69,7 +69,7 @@ def trained_transformer(work: Path, number: int) -> CogVideoXTransformer3DModel:
 
 def prompt_of_none() -> torch.Tensor:
     """What every prompt's embedding is for a model that knows no words, [1, 226, width]."""
-    return torch.zeros(1, 226, int(TINY["text_embed_dim"]))  # type: ignore[call-overload]
+    return torch.zeros(1, 226, int(TINY["text_embed_dim"]))
 
 
 def ship(work: Path, folder: Path, card: Mapping[str, Any], readme: str = "") -> None:
@@ -77,7 +77,7 @@ def ship(work: Path, folder: Path, card: Mapping[str, Any], readme: str = "") ->
     with new_folder(folder) as made:
         networks = Networks(
             trained_autoencoder(work).half(),
-            new_text_encoder(int(TINY["text_embed_dim"]), silent=True).half(),  # type: ignore[call-overload]
+            new_text_encoder(int(TINY["text_embed_dim"]), silent=True).half(),
             (trained_transformer(work, 1), trained_transformer(work, 2)),
         )
         write_networks(made, networks, card, torch.float16)
