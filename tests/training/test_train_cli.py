@@ -1,0 +1,63 @@
+"""`void train`, from nothing to weights that run, stopped and gone on with on the way."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from void_server.model import PassSettings, VoidModel, WeightsFolder
+from void_server.training.pairs import make_pair
+
+torch.set_num_threads(2)
+
+
+def train(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "void_server", "train", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.mark.slow
+def test_from_nothing_to_weights_that_run(tmp_path: Path) -> None:
+    work, out = tmp_path / "work", tmp_path / "weights"
+    assert train("autoencoder", work, "--steps", 1).returncode == 0
+    assert train("encode", work, "--pairs", 2).returncode == 0
+    assert train("pass1", work, "--steps", 1, "--batch", 2).returncode == 0
+    again = train("pass1", work, "--steps", 2, "--batch", 2)  # goes on
+    assert "step 2 of 2" in again.stderr
+    assert train("pass2", work, "--steps", 1, "--batch", 2).returncode == 0
+    assert train("decoder", work, "--steps", 1).returncode == 0
+    lines = (work / "pass1" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2]
+    written = train("ship", work, out)
+    assert written.returncode == 0, written.stderr
+    assert 20 < float(written.stdout.split()[-2]) < 40  # MiB
+
+    weights = WeightsFolder.find(out)
+    assert weights.card is not None
+    assert "not for shots" in weights.card.notice
+    model = VoidModel.load(weights.base, weights.pass1, weights.pass2)
+    assert not model.prompts.embed("a red ball").any()
+    pair = make_pair(1)
+    settings = PassSettings.pass1(height=64, width=112, window=21, steps=1, mask_levels="quad")
+    result = model.run_pass(1, pair.with_object, pair.quadmask, "", settings)
+    assert result.shape == pair.without.shape
+    assert np.isfinite(result).all()
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    for arguments, what in (
+        (("pass1", tmp_path), "encode some first"),
+        (("encode", tmp_path), "void train autoencoder"),
+        (("ship", tmp_path, tmp_path / "out"), "void train autoencoder"),
+        (("autoencoder", tmp_path, "--data", tmp_path), "no subfolder"),
+    ):
+        told = train(*arguments)
+        assert told.returncode == 2
+        assert told.stderr.startswith("void: ")
+        assert what in told.stderr
+        assert "Traceback" not in told.stderr
+    assert not (tmp_path / "out").exists()
