@@ -122,6 +122,20 @@ def ship(
         typer.echo(f"{out}: {size / 2**20:.1f} MiB")
 
 
+@app.command()
+def unpack(
+    weights: Annotated[Path, typer.Argument(help="A weights folder that `void train ship` wrote, the package's say.")],
+    work: Work,
+) -> None:
+    """Make a training's folder of shipped weights, to train them further without the state that they came from."""
+    with reported():
+        from .model import WeightsFolder
+        from .training.work import unpack as take
+
+        take(WeightsFolder.find(weights), work)
+        typer.echo(f"{work}: encode pairs next, then go on with any stage")
+
+
 def _train_pass(number: int, work: Path, steps: int, rate: float, batch: int, device: str, threads: int) -> None:
     with reported():
         from .training.loop import Schedule

@@ -36,6 +36,13 @@ def test_from_nothing_to_weights_that_run(tmp_path: Path) -> None:
     assert written.returncode == 0, written.stderr
     assert 20 < float(written.stdout.split()[-2]) < 40  # MiB
 
+    again = tmp_path / "again"
+    assert train("unpack", out, again).returncode == 0
+    assert train("encode", again, "--pairs", 2).returncode == 0
+    assert train("pass2", again, "--steps", 1, "--batch", 2).returncode == 0
+    first, second = (json.loads((folder / "pass2" / "log.jsonl").read_text()) for folder in (work, again))
+    assert second["loss"] == pytest.approx(first["loss"], rel=0.05)  # it begins where pass 1 was left
+
     weights = WeightsFolder.find(out)
     assert weights.card is not None
     assert "not for shots" in weights.card.notice
@@ -48,12 +55,13 @@ def test_from_nothing_to_weights_that_run(tmp_path: Path) -> None:
     assert np.isfinite(result).all()
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_what_is_missing_is_said(tmp_path: Path, tiny_folder: Path) -> None:
     for arguments, what in (
         (("pass1", tmp_path), "encode some first"),
         (("encode", tmp_path), "void train autoencoder"),
         (("ship", tmp_path, tmp_path / "out"), "void train autoencoder"),
         (("autoencoder", tmp_path, "--data", tmp_path), "no subfolder"),
+        (("unpack", tiny_folder, tmp_path / "again"), "not of the tiny model"),
     ):
         told = train(*arguments)
         assert told.returncode == 2

@@ -99,15 +99,18 @@ class Training:
 
     def save(self) -> None:
         """Write the state, whole or not at all."""
-        tensors: dict[str, torch.Tensor] = {f"model/{name}": weight for name, weight in self._trained.items()}
-        tensors |= {f"average/{name}": weight for name, weight in self.average.items()}
-        for name, weight in self._trained.items():
-            for optimiser in self._optimisers:
-                tensors |= {f"optimiser/{name}/{key}": v for key, v in optimiser.state.get(weight, {}).items()}
-        scratch = self.folder / f".{STATE}"
-        kept = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-        save_file(kept, scratch, metadata={"step": str(self.step)})
-        scratch.replace(self.folder / STATE)
+        optimiser: dict[str, torch.Tensor] = {
+            f"{name}/{key}": value
+            for name, weight in self._trained.items()
+            for each in self._optimisers
+            for key, value in each.state.get(weight, {}).items()
+        }
+        parts: dict[str, Mapping[str, torch.Tensor]] = {
+            "model": self._trained,
+            "average": self.average,
+            "optimiser": optimiser,
+        }
+        write_state(self.folder, parts, self.step)
 
     def _load(self) -> None:
         with safe_open(self.folder / STATE, framework="pt") as file:
@@ -129,6 +132,18 @@ class Training:
                 for optimiser in self._optimisers:
                     if found and any(weight is other for other in optimiser.param_groups[0]["params"]):
                         optimiser.state[weight] = found
+
+
+def write_state(folder: Path, parts: Mapping[str, Mapping[str, torch.Tensor]], step: int) -> None:
+    """What a training goes on from, whole or not at all: the parts "model", "average" and "optimiser", by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # Copies: the model and its average may be one tensor, which a file would name once.
+    tensors = {
+        f"{part}/{name}": tensor.detach().clone() for part, held in parts.items() for name, tensor in held.items()
+    }
+    scratch = folder / f".{STATE}"
+    save_file(tensors, scratch, metadata={"step": str(step)})
+    scratch.replace(folder / STATE)
 
 
 class _Progress:

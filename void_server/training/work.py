@@ -11,9 +11,11 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 from safetensors import safe_open
 from torch import nn
 
+from void_server.model import BadWeights, WeightsFolder
+from void_server.model.loading import misfits, read_safetensors
 from void_server.training.autoencoder import new_autoencoder
 from void_server.training.layout import Networks, new_folder, new_text_encoder, write_networks
-from void_server.training.loop import STATE
+from void_server.training.loop import STATE, write_state
 from void_server.training.transformer import TINY, new_transformer
 
 # Inside the folder of a training.
@@ -65,6 +67,27 @@ def trained_transformer(work: Path, number: int) -> CogVideoXTransformer3DModel:
     if not any(fill_with_average(model, work / PASSES[choice]) for choice in range(number, 0, -1)):
         raise FileNotFoundError(f"{work} has no trained transformer; train one first: void train pass1")
     return model.eval().requires_grad_(False)
+
+
+def unpack(weights: WeightsFolder, work: Path) -> None:
+    """Make a training's folder of shipped weights, to go on from them: step 0, with optimisers that know nothing.
+
+    The weights must have the tiny model's shape. Raises FileExistsError where `work` has been trained in, BadWeights.
+    """
+    parts = {
+        AUTOENCODER: (new_autoencoder(), weights.base / "vae" / "diffusion_pytorch_model.safetensors"),
+        PASSES[1]: (new_transformer(), weights.pass1),
+        PASSES[2]: (new_transformer(), weights.pass2),
+    }
+    for name, (model, path) in parts.items():
+        if (work / name).exists():
+            raise FileExistsError(f"{work / name} is there already; name a new folder")
+        tensors = read_safetensors(path)
+        if problem := misfits(model, {key: tensor.shape for key, tensor in tensors.items()}):
+            raise BadWeights(f"{path} is not of the tiny model ({problem}); a LoRA goes on from any: void train lora")
+        parameters = {key for key, _ in model.named_parameters()}
+        kept = {key: tensor.float() for key, tensor in tensors.items() if key in parameters}
+        write_state(work / name, {"model": kept, "average": kept, "optimiser": {}}, 0)
 
 
 def prompt_of_none() -> torch.Tensor:
