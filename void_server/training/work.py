@@ -32,10 +32,10 @@ crop = "full"
 mask_levels = "quad"
 
 [pass1]
-steps = 4
+steps = 1
 
 [pass2]
-steps = 4
+steps = 1
 guidance_scale = 1.0
 """
 CARD = {"name": "VOID tiny", "notice": "tiny demo weights: for trying the workflow, not for shots"}
