@@ -16,7 +16,6 @@ from void_server.demo.scene import Scene
 from void_server.plates.exr import read_frame, write_frame
 from void_server.plates.window import Window
 from void_server.training.pairs import FIRST_HELD_OUT
-from void_server.training.shipped import FOLDER
 
 
 def test_the_shot_is_hdr_half_float_with_overscan_and_the_same_every_time(scene: Scene, shot: Path) -> None:
@@ -100,7 +99,6 @@ def test_the_loop_shows_every_frame_side_by_side_and_starts_again(tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no {FOLDER}: the tiny weights are not trained yet")
 def test_the_demo_writes_both_passes_and_leaves_everything_else_alone(tmp_path: Path, void: Void) -> None:
     done = void("demo", "--out", tmp_path / "demo", timeout=600)
     assert done.returncode == 0, done.stderr
