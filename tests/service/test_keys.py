@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import OpenEXR
 import pytest
+import zmq
 from following import SETTINGS, make_job, take, until
 from servers import Server
 from void_client import keys, protocol
@@ -233,3 +234,10 @@ def test_what_is_no_name_or_no_key_lets_nobody_in(tmp_path: Path, name: str, key
     with pytest.raises(BadInput, match=r"no name|no public key"):
         keys.allow(tmp_path, name, key)
     assert not list(tmp_path.rglob("*.key"))
+
+
+def test_no_public_key_begins_with_a_dash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = zmq.curve_keypair()
+    pairs = iter([(b"-" + made[0][1:], made[1]), made])
+    monkeypatch.setattr("zmq.curve_keypair", lambda: next(pairs))
+    assert keys.new_pair(tmp_path / "ana").public == made[0]

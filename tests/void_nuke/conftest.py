@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nuke
+import numpy as np
+import OpenEXR
 import pytest
 import stage
 
@@ -97,3 +99,20 @@ def saved(node: nuke.Node, tmp_path: Path) -> Path:
     nuke.root()["last_frame"].setValue(1006)
     nuke.scriptSave()
     return tmp_path / "shot.nk"
+
+
+def channels(path: Path) -> dict[str, np.ndarray]:
+    return {
+        name: channel.pixels for name, channel in OpenEXR.File(str(path), separate_channels=True).channels().items()
+    }
+
+
+def render(node: nuke.Node, folder: Path) -> Path:
+    """What comes out of a node, 1001-1006, as a downstream Write renders it."""
+    write = nuke.nodes.Write(
+        file=f"{folder.as_posix()}/out.%04d.exr", file_type="exr", raw=True, channels="all", create_directories=True
+    )
+    write.setInput(0, node)
+    nuke.execute(write, 1001, 1006, 1)
+    nuke.delete(write)
+    return folder

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import nuke
 import numpy as np
-import OpenEXR
 import pytest
 import stage
 from servers import Server
 
 from void_server.settings import ShotSettings
 
-from .conftest import Script, results, status, wait_for_pass1, wait_for_status
+from .conftest import Script, channels, render, results, status, wait_for_pass1, wait_for_status
 
 
 @pytest.fixture
@@ -23,23 +22,6 @@ def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("killable") / "spool")
     yield server
     server.stop()
-
-
-def channels(path: Path) -> dict[str, np.ndarray]:
-    return {
-        name: channel.pixels for name, channel in OpenEXR.File(str(path), separate_channels=True).channels().items()
-    }
-
-
-def render(node: nuke.Node, folder: Path) -> Path:
-    """What comes out of a node, 1001-1006, as a downstream Write renders it."""
-    write = nuke.nodes.Write(
-        file=f"{folder.as_posix()}/out.%04d.exr", file_type="exr", raw=True, channels="all", create_directories=True
-    )
-    write.setInput(0, node)
-    nuke.execute(write, 1001, 1006, 1)
-    nuke.delete(write)
-    return folder
 
 
 def test_a_bake_comes_back_as_the_first_version(script: Script, tmp_path: Path) -> None:
@@ -121,42 +103,6 @@ def test_in_nuke_the_layers_redo_the_last_step(script: Script, shot: Path, tmp_p
             patch, grain = ours[f"void_patch.{colour}"], ours[f"void_grain.{colour}"]
             redone = source[name].astype(np.float32) * (1 - matte) + (patch + grain) * matte
             np.testing.assert_allclose(ours[name], redone, rtol=2e-3, atol=2e-3)
-
-
-def test_in_nuke_the_layers_tell_which_frame_real_pixels_are_from(script: Script, tmp_path: Path) -> None:
-    node = script()
-    stage.press(node, "bake")
-    wait_for_status(node, "v001: frames")
-    folder = render(node, tmp_path / "comp")
-    for frame in range(1001, 1007):
-        ours = channels(folder / f"out.{frame}.exr")
-        real, offset = ours["provenance.real"], ours["provenance.offset"]
-        assert np.count_nonzero(real) > 100
-        assert (real <= ours["void.matte"]).all()
-        assert not offset[real == 0].any()
-        assert np.isin(frame + offset[real > 0].astype(int), range(1001, 1007)).all()
-        assert offset[real > 0].all()
-
-
-def test_the_artists_expression_for_less_grain_gives_what_a_bake_with_less_grain_gives(
-    script: Script, tmp_path: Path
-) -> None:
-    node = script(patch=True)
-    stage.press(node, "bake")
-    wait_for_status(node, "v001: frames")
-    less = "{} - 0.5 * void.matte * void_grain.{}"
-    half = nuke.nodes.Expression(
-        expr0=less.format("r", "red"), expr1=less.format("g", "green"), expr2=less.format("b", "blue")
-    )
-    half.setInput(0, node)
-    by_hand = channels(render(half, tmp_path / "by_hand") / "out.1004.exr")
-    node["grain"].setValue(0.5)
-    stage.press(node, "bake")
-    wait_for_status(node, "v002: frames")
-    baked = channels(results(tmp_path, node) / "v002" / "plate.1004.exr")
-    assert np.abs(baked["void.matte"] * baked["void.grain.G"]).max() > 0.01
-    for name in "RGB":
-        np.testing.assert_allclose(by_hand[name], baked[name], rtol=2e-3, atol=2e-4)
 
 
 def test_every_bake_is_a_new_version_and_the_dropdown_goes_back(script: Script, tmp_path: Path) -> None:

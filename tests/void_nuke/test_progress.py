@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from void_client.progress import percent, stage_in_words
 from void_nuke.bake import Reporting
-from void_nuke.talk import percent, stage_in_words
 
 
 class Listener:
