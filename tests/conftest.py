@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,10 +54,17 @@ def shot(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@contextmanager
+def dimming_server(log: Path) -> Iterator[str]:
+    """The address of a `void serve` with the stand-in engine: the whole service, without the model."""
+    with own_server(weights=None, engine="engines:Dimmer", log=log) as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a `void serve` with the stand-in engine: the whole service, without the model."""
-    with own_server(weights=None, engine="engines:Dimmer", log=tmp_path_factory.mktemp("server") / "log") as address:
+    """One for all tests that leave nothing running on it."""
+    with dimming_server(tmp_path_factory.mktemp("server") / "log") as address:
         yield address
 
 

@@ -111,18 +111,20 @@ def test_ctrl_c_in_a_terminal_reaches_the_client_alone_and_a_killed_client_takes
     script = (
         "import void_server.cli as cli, void_server.serving as serving\n"
         "own = serving.own_server\n"
-        "serving.own_server = lambda *, weights, bind: own(weights=None, bind=bind, engine='engines:Dimmer')\n"
+        "serving.own_server = lambda **given: own(**given | {'weights': None, 'engine': 'engines:Dimmer'})\n"
         "cli.app()\n"
     )
     command = [sys.executable, "-c", script, "run", *map(str, flat(arguments)), "--prompt", "slow", "--serve"]
     for end, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
         assert process.stderr
+        said = []
         for line in process.stderr:
+            said.append(line)
             if "pass 1" in line:
                 os.killpg(process.pid, end)
                 break
-        assert process.wait(20) == status
+        assert process.wait(20) == status, said
         process.stderr.close()
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:

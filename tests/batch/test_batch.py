@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import opentimelineio as otio
 import pytest
-from conftest import Void
+from conftest import Void, dimming_server
 from edits import clip, sequence, span, write
 from servers import Server
 from void_client.client import Client
@@ -28,6 +29,13 @@ from void_server.plates.exr import read_frame
 
 SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8}
 NAMES = [f"sh{number}0" for number in range(1, 7)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One of these tests' own: some look whether anything is left on it, and some take it up to a gate."""
+    with dimming_server(tmp_path_factory.mktemp("server") / "log") as address:
+        yield address
 
 
 @pytest.fixture

@@ -172,5 +172,5 @@ def test_a_frame_for_which_there_is_no_memory_says_that_it_may_be_that(tmp_path)
         [sys.executable, "-c", code, str(path)], env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True
     )
     # The library says so on stdout, and drops the part.
-    assert "BadPlate frame 7 of plate" in done.stdout, done.stdout + done.stderr
-    assert "do not fit into memory" in done.stdout
+    assert "PlateOutOfMemory frame 7 of plate" in done.stdout, done.stdout + done.stderr
+    assert "does not fit into this machine's memory: render fewer layers" in done.stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import zmq
+from job_specs import SPEC
 from void_client import protocol
 
 from void_server.service import jobs, messages, store
@@ -46,18 +47,7 @@ def test_a_job_description_has_the_fields_of_the_document() -> None:
 
 
 def test_a_state_has_the_fields_of_the_document(tmp_path: Path) -> None:
-    spec = msgspec.convert(
-        {
-            "first": 1,
-            "last": 1,
-            "inputs": {name: {"name": name, "sizes": [1]} for name in ("plate", "roto")},
-            "prompt": "",
-            "settings": {},
-            "result": "plate",
-        },
-        messages.JobSpec,
-    )
-    job = jobs.Job("0" * 32, 1, "user", "batch", spec, spec.check(), tmp_path)
+    job = jobs.Job("0" * 32, 1, "user", "batch", SPEC, SPEC.check(), tmp_path)
     assert table("## From server to client")["state"] == job.describe().keys()
     listed = re.search(r"list of `\{([^}]*)\}`", DOCUMENT)
     assert listed

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from job_specs import SPEC
 
 from void_server.service.jobs import Job
-from void_server.service.messages import JobSpec
 from void_server.service.schedule import next_job
-
-SPEC = msgspec.convert(
-    {
-        "first": 1,
-        "last": 1,
-        "inputs": {name: {"name": name, "sizes": [1]} for name in ("plate", "roto")},
-        "prompt": "",
-        "settings": {},
-        "result": "plate",
-    },
-    JobSpec,
-)
 
 
 def queued(number: int, user: str = "ana", priority: str = "interactive", crashes: int = 0) -> Job:

@@ -316,10 +316,7 @@ class Front:
         self._clients.send(client, "chunk", payload, job=job.id, frame=message.frame, offset=message.offset)
         self._metrics.sent.inc(len(payload))
         job.unused = 0.0
-        if message.offset + len(payload) >= result.size:
-            job.served.add(message.frame)
-        if job.state == "done" and not job.fetched and len(job.served) == len(job.results):
-            job.fetched = True
+        if message.offset + len(payload) >= result.size and job.has_served(message.frame):
             self._store.save(job)
 
     def _release(self, client: bytes, job: Job) -> None:

@@ -89,9 +89,20 @@ class Job:
         """Go on to a state, or to a step within it. A job that has ended stays as it is."""
         if not self.ended:
             self.state, self.step, self.steps, self.eta = state, step, steps, eta
+            self._note_fetched()
             if self.state != "receiving" and self.upload:
                 self.upload.close()
                 self.upload = None
+
+    def has_served(self, frame: int) -> bool:
+        """A client has had this frame, whole. Returns whether that was the last that was wanted of it."""
+        self.served.add(frame)
+        return not self.fetched and self._note_fetched()
+
+    def _note_fetched(self) -> bool:
+        """A client that keeps up has had every frame before the worker says that the job is done."""
+        self.fetched = self.fetched or (self.state == "done" and len(self.served) == len(self.results))
+        return self.fetched
 
     def fail(self, code: str, message: str) -> None:
         """End the job without a result."""
