@@ -44,7 +44,9 @@ class Dropped:
 
     def look(self) -> None:
         """Let go of connections that are gone; to be called often, for until then the other side waits for its end."""
-        while self._monitor.poll(0):
+        while (
+            self._monitor.get(zmq.EVENTS) & zmq.POLLIN
+        ):  # a tenth of what poll(0) costs, and this is for every message
             gone = self._open.pop(int(recv_monitor_message(self._monitor)["value"]), None)
             if gone:
                 client, connection = gone

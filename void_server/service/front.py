@@ -174,7 +174,7 @@ class Front:
             text = f"the server ran into {type(error).__name__}: its log has the details"
             self._clients.send(client, "refused", code="internal", message=text, job=job_id)
 
-    def _dispatch(self, client: bytes, user: str, message: messages.Message, payload: bytes) -> None:
+    def _dispatch(self, client: bytes, user: str, message: messages.Message, payload: bytes | memoryview) -> None:
         match message:
             case messages.Hello():
                 log.info("hello from %s", message.client)
@@ -242,7 +242,7 @@ class Front:
                 length=want.length,
             )
 
-    def _chunk(self, job: Job, chunk: messages.Chunk, payload: bytes) -> None:
+    def _chunk(self, job: Job, chunk: messages.Chunk, payload: bytes | memoryview) -> None:
         if not job.upload:
             return  # what was on its way when the job ended
         try:

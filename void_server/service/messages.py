@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -165,7 +166,7 @@ _version = msgspec.msgpack.Decoder(_Version)
 _message = msgspec.msgpack.Decoder(Message)
 
 
-def read(frames: list[bytes]) -> tuple[Message, bytes]:
+def read(frames: Sequence[bytes | memoryview]) -> tuple[Message, bytes | memoryview]:
     """The message in the frames of one delivery, and its payload. Raises RefusedMessage."""
     if not 1 <= len(frames) <= 2 or len(frames[0]) > protocol.MAX_HEADER:
         raise RefusedMessage(

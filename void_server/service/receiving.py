@@ -104,7 +104,7 @@ class Upload:
         """Whether what was asked for may have been lost: nothing has come for a while."""
         return time.monotonic() - self._last > protocol.LOST_AFTER
 
-    def add(self, chunk: Chunk, payload: bytes) -> None:
+    def add(self, chunk: Chunk, payload: bytes | memoryview) -> None:
         """Take one piece; one that is not next (sent twice, or never asked for) changes nothing.
 
         Raises BadUpload. What becomes of it, `collect` tells.
@@ -125,7 +125,7 @@ class Upload:
         self._asked.popleft()
         self._write(chunk, payload, last=chunk.offset + len(payload) == size)
 
-    def _write(self, chunk: Chunk, payload: bytes, *, last: bool) -> None:
+    def _write(self, chunk: Chunk, payload: bytes | memoryview, *, last: bool) -> None:
         if self._file is None:
             whole = input_file(self._folder, chunk.input, chunk.frame)
             self._file = FrameFile(part_file(whole), whole)

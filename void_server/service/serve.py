@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -11,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from void_client import protocol
 from void_client.errors import BadInput
 from void_client.keys import read_pair
 
@@ -25,6 +28,7 @@ from .store import Keeping
 from .watch import Limits
 
 PASSING = "server-"
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def serve_until_stopped(
@@ -50,6 +54,7 @@ def serve_until_stopped(
     memory. `drain`, `keys`, `metrics`: see Front. Raises BadInput.
     """
     log_to_stderr(log_level, log_format, Secrets(*_own_secret(keys)))
+    _keep_freed_memory()
     try:
         named = parse_devices(devices)
     except CannotServe as error:
@@ -79,6 +84,18 @@ def serve_until_stopped(
     finally:
         if passing:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_freed_memory() -> None:
+    """Have the memory of one chunk serve the next, up to 64 MiB; the front alone, not its workers.
+
+    glibc gives what is freed at the end of its heap back to the system at once, and 256 new pages for each chunk cost
+    the front more than what it does with them. Other systems' allocators are left as they are.
+    """
+    with contextlib.suppress(OSError, TypeError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_TRIM_THRESHOLD, 64 << 20)
+        libc.mallopt(M_MMAP_THRESHOLD, 4 * protocol.CHUNK)
 
 
 def _own_secret(keys: Path | None) -> list[str]:

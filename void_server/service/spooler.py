@@ -29,7 +29,7 @@ class FrameFile:
         self._file: IO[bytes] | None = None
         self._hash = hashlib.sha256()
 
-    def write(self, piece: bytes, sha256: str = "") -> None:
+    def write(self, piece: bytes | memoryview, sha256: str = "") -> None:
         """Write the next piece; with the last one comes the frame's hash. Raises Differs, OSError."""
         if self._file is None:
             self._file = self._part.open("wb")
@@ -64,7 +64,7 @@ class Spooler:
         self.bell.setblocking(False)
         self._rope.setblocking(False)
 
-    def write(self, file: FrameFile, piece: bytes, sha256: str = "") -> Future[None]:
+    def write(self, file: FrameFile, piece: bytes | memoryview, sha256: str = "") -> Future[None]:
         """Have a piece written; see FrameFile.write."""
         return self._do(self._writing, lambda: file.write(piece, sha256))
 

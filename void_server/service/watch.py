@@ -7,6 +7,7 @@ of the model may take as long as it likes.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 DECODING = ("masking", "finishing")  # the stages that read frames and report each one
 ALIVE_EVERY = 1.0  # seconds between two signs of life
+WEIGH_EVERY = 0.2  # seconds: the system counts a process's pages for each answer, and the front looks at every message
 FIRST_WORDS = 300.0  # seconds that a worker is given to say its first word: until then it imports, maybe over a network
 
 
@@ -41,6 +43,7 @@ class Watch:
     def begin(self) -> None:
         """A worker has been started."""
         self._spoke = False
+        self._weighed = -math.inf
         self.forgive()
 
     def forgive(self) -> None:
@@ -58,13 +61,15 @@ class Watch:
 
     def trouble(self, pid: int, stage: str) -> str:
         """Why this worker must end, for an artist; empty where it is within its limits. stage: of its job, or empty."""
-        limits = self._limits
-        if limits.memory and own_memory(pid) > limits.memory:
+        limits, now = self._limits, time.monotonic()
+        weigh = limits.memory and now - self._weighed >= WEIGH_EVERY
+        self._weighed = now if weigh else self._weighed
+        if weigh and own_memory(pid) > limits.memory:
             return f"it took more than {limits.memory / 2**30:.1f} GiB of memory"
-        if limits.decoding and stage in DECODING and time.monotonic() - self._heard > limits.decoding:
+        if limits.decoding and stage in DECODING and now - self._heard > limits.decoding:
             return f"it came no further for {limits.decoding:.0f} s"
         silence = limits.silence if self._spoke else max(limits.silence, FIRST_WORDS)
-        if limits.silence and time.monotonic() - self._alive > silence:
+        if limits.silence and now - self._alive > silence:
             return f"it gave no sign of life for {silence:.0f} s"
         return ""
 
