@@ -145,7 +145,7 @@ def _outcome(address: str, job: Job) -> bytes | JobFailed:
     with Client(address, timeout=60.0) as client:
         job_id = client.submit(job)
         try:
-            follow(client, job_id, on_frame=frames.__setitem__, inputs=job.inputs)
+            follow(client, job_id, on_frame=lambda number, data, _: frames.__setitem__(number, data), inputs=job.inputs)
         except JobFailed as failed:
             return failed
         finally:

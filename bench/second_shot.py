@@ -37,7 +37,7 @@ def until_first_step(client: Client, job: Job) -> None:
 
     job_id = client.submit(job)
     try:
-        follow(client, job_id, on_frame=lambda number, data: None, on_state=look, inputs=job.inputs)
+        follow(client, job_id, on_frame=lambda *_: None, on_state=look, inputs=job.inputs)
     except FirstStepDone:
         client.cancel(job_id)
 

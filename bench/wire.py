@@ -100,11 +100,11 @@ def upload(address: str, job: Job) -> float:
         started = time.perf_counter()
         job_id = client.submit(job)
         try:
-            follow(client, job_id, on_frame=lambda number, data: None, on_state=look, inputs=job.inputs)
+            follow(client, job_id, on_frame=lambda *_: None, on_state=look, inputs=job.inputs)
         except Sent:
             seconds = time.perf_counter() - started
         try:
-            follow(client, job_id, on_frame=lambda number, data: None, cancelled=lambda: True)
+            follow(client, job_id, on_frame=lambda *_: None, cancelled=lambda: True)
         except JobCancelled:
             client.release(job_id)
     return seconds
@@ -114,7 +114,7 @@ def make(address: str, job: Job) -> str:
     """A finished job whose results wait at the server."""
     with Client(address) as client:
         job_id = client.submit(job)
-        follow(client, job_id, on_frame=lambda number, data: None, inputs=job.inputs)
+        follow(client, job_id, on_frame=lambda *_: None, inputs=job.inputs)
     return job_id
 
 
@@ -216,7 +216,7 @@ def overhead(folder: Path, address: str, count: int, rounds: int) -> None:
             def look(state: Message, entered: dict[str, float] = entered, started: float = started) -> None:
                 entered.setdefault(state["state"], time.perf_counter() - started)
 
-            follow(client, job_id, on_frame=lambda number, data: None, on_state=look, inputs=job.inputs)
+            follow(client, job_id, on_frame=lambda *_: None, on_state=look, inputs=job.inputs)
             entered["fetched"] = time.perf_counter() - started
             client.release(job_id)
         told.append(entered)

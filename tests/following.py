@@ -25,7 +25,9 @@ def make_job(shot: Path, prompt: str = "", **settings: Any) -> Job:
 def take(client: Client, sent: Job, job_id: str, **options: Any) -> dict[int, bytes]:
     """Stay with a job to its end; its frames."""
     frames: dict[int, bytes] = {}
-    follow(client, job_id, on_frame=frames.__setitem__, inputs=sent.inputs, **options)
+    follow(
+        client, job_id, on_frame=lambda number, data, _: frames.__setitem__(number, data), inputs=sent.inputs, **options
+    )
     return frames
 
 

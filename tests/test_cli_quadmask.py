@@ -114,7 +114,7 @@ def test_what_can_not_be_a_quadmask_is_named_and_nothing_is_written(
 def test_attach_takes_up_a_quadmask_too(void: Void, client: Client, shot: Path, tmp_path: Path) -> None:
     inputs = {name: FileSequence(shot, f"{name}.%04d.exr") for name in ("plate", "roto")}
     job = client.submit(Job(FrameRange(1001, 1006), inputs, "", {}, result="quadmask"))
-    follow(client, job, on_frame=lambda number, data: None, inputs=inputs)
+    follow(client, job, on_frame=lambda *_: None, inputs=inputs)
     done = void("attach", job, "--out", tmp_path / "late" / "q.####.exr", "--server", client.address)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "late").glob("q.*.exr"))) == 6

@@ -141,18 +141,18 @@ class Client:
             raise BadInput(f"this job's description is larger than {protocol.MAX_HEADER >> 10} KiB: shorten its prompt")
         self._socket.send_multipart([header] if payload is None else [header, payload])
 
-    def receive(self, seconds: float) -> tuple[Message, bytes] | None:
+    def receive(self, seconds: float) -> tuple[Message, memoryview] | None:
         """The next message and its payload, or None after `seconds`. Raises ProtocolMismatch, Damaged."""
         if not self._socket.poll(int(seconds * 1000)):
             return None
-        frames = self._socket.recv_multipart()
+        frames = self._socket.recv_multipart(copy=False)
         try:
-            message = protocol.unpack(frames[0])
+            message = protocol.unpack(frames[0].bytes)
         except protocol.BadMessage as error:
             raise Damaged(f"{self.address} sent something that is not of this protocol ({error})") from error
         if message["v"] != protocol.VERSION:
             raise ProtocolMismatch(self.address, protocol.VERSION, message["v"])
-        return message, frames[1] if len(frames) > 1 else b""
+        return message, frames[1].buffer if len(frames) > 1 else memoryview(b"")
 
     def request(self, kind: str, answers: tuple[str, ...], **fields: Any) -> Message:
         """Send and wait for one of `answers`, passing over what is pushed meanwhile.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -73,8 +72,8 @@ class Delivery:
                         f"the output would overwrite the {name} {sequence.path(frame)}: choose another output"
                     )
 
-    def write(self, frame: int, data: bytes) -> None:
-        """Write one finished frame. Raises BadInput where the disk refuses (full, gone)."""
+    def write(self, frame: int, data: bytes, sha256: str) -> None:
+        """Write one finished frame, of this hash. Raises BadInput where the disk refuses (full, gone)."""
         path = self.output.path(frame)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +82,7 @@ class Delivery:
             raise BadInput(
                 f"{path} can't be written ({error.strerror}): make room, then attach to the job again"
             ) from error
-        self._sha256[frame] = hashlib.sha256(data).hexdigest()
+        self._sha256[frame] = sha256
 
     def keep_hints(self, text: str) -> None:
         """Write the hints that were asked for (if any) beside the result; they may be edited and given back.

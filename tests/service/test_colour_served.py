@@ -49,7 +49,12 @@ def test_the_worker_computes_in_rec709_and_the_result_says_what_it_is_in(client:
         path.write_bytes(write_frame(frame))
     sent = job(tmp_path, {"name": "ACES - ACEScg", "matrix": ACESCG})
     frames: dict[int, bytes] = {}
-    follow(client, client.submit(sent), on_frame=frames.__setitem__, inputs=sent.inputs)
+    follow(
+        client,
+        client.submit(sent),
+        on_frame=lambda number, data, _: frames.__setitem__(number, data),
+        inputs=sent.inputs,
+    )
     result = read_frame(frames[2])
     header = result.parts[0].header
     assert header["void/colourspace"] == "ACES - ACEScg"

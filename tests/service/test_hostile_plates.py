@@ -58,8 +58,18 @@ def test_a_damaged_frame_fails_its_job_by_name_and_the_same_worker_does_the_next
 
     frames: dict[int, bytes] = {}
     with pytest.raises(JobFailed, match=rf"frame 1004 of {name}\.%04d\.exr .*: render it") as caught:
-        follow(client, client.submit(damaged), on_frame=frames.__setitem__, inputs=damaged.inputs)
+        follow(
+            client,
+            client.submit(damaged),
+            on_frame=lambda number, data, _: frames.__setitem__(number, data),
+            inputs=damaged.inputs,
+        )
     assert (caught.value.code, frames) == ("bad_input", {}), "every frame is looked at before the first is made"
-    follow(client, client.submit(whole), on_frame=frames.__setitem__, inputs=whole.inputs)
+    follow(
+        client,
+        client.submit(whole),
+        on_frame=lambda number, data, _: frames.__setitem__(number, data),
+        inputs=whole.inputs,
+    )
     assert list(frames) == list(FRAMES)
     assert client.status()["workers"][0]["pid"] == worker

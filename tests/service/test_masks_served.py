@@ -242,7 +242,7 @@ def test_who_attaches_later_gets_the_answer_too(
     sent = Job(FrameRange(1001, 1006), inputs, "", settings, result="quadmask", roto_keys=(1002, 1005))
     with Client(served.address) as client:
         job = client.submit(sent)
-        state = follow(client, job, on_frame=lambda number, data: None, inputs=inputs)
+        state = follow(client, job, on_frame=lambda *_: None, inputs=inputs)
         assert read_hints(state["hints"].encode(), "state", FRAMES, GRID).scene == SCENE
     done = void("attach", job, "--out", tmp_path / "late" / "q.%04d.exr", "--server", served.address)
     assert done.returncode == 0, done.stderr
@@ -296,7 +296,7 @@ def test_where_hints_are_required_and_nobody_answers_the_engine_is_never_called(
             sent = Job(FrameRange(1001, 1006), inputs, "crash", settings, result=result)
             job = client.submit(sent)
             with pytest.raises(JobFailed) as caught:
-                follow(client, job, on_frame=lambda number, data: None, inputs=inputs)
+                follow(client, job, on_frame=lambda *_: None, inputs=inputs)
             assert (caught.value.code, caught.value.exit_code) == ("no_hints", 1)
             client.release(job)
         assert client.status()["workers"][0]["pid"] == worker

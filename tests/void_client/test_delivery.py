@@ -23,7 +23,8 @@ def test_frames_then_the_manifest_with_their_hashes(tmp_path: Path) -> None:
     delivery = Delivery(out(tmp_path / "new" / "v001"), FRAMES)
     assert not (tmp_path / "new").exists(), "nothing is left by looking whether the folder can be written"
     for frame in FRAMES:
-        delivery.write(frame, str(frame).encode())
+        data = str(frame).encode()
+        delivery.write(frame, data, hashlib.sha256(data).hexdigest())
     assert not (tmp_path / "new" / "v001" / "manifest.json").exists()
     manifest = json.loads(delivery.finish({"job": "x"}).read_text())
     assert manifest["job"] == "x"

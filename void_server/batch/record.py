@@ -63,15 +63,15 @@ class Renewal(Delivery):
 
     _begun = False
 
-    def write(self, frame: int, data: bytes) -> None:
-        """Write one finished frame. Raises BadInput."""
+    def write(self, frame: int, data: bytes, sha256: str) -> None:
+        """Write one finished frame, of this hash. Raises BadInput."""
         if not self._begun:
             self._begun = True
             old = _manifest(self.output.folder)
             (self.output.folder / MANIFEST).unlink(missing_ok=True)
             for number in _frames(old or {}):
                 self.output.path(number).unlink(missing_ok=True)
-        super().write(frame, data)
+        super().write(frame, data, sha256)
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
