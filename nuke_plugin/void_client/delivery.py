@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -20,11 +21,16 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write `path` by a temporary file beside it and a rename, so that no reader ever sees half of it."""
     # A name of its own: two that follow one job write the same frames.
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # what a full disk has of it would keep the disk full
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 class Delivery:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from void_client.delivery import Delivery
+from void_client.delivery import Delivery, write_atomically
 from void_client.errors import BadInput
 from void_client.hints import read_hints_file
 from void_client.sequences import FileSequence, FrameRange
@@ -32,6 +32,13 @@ def test_frames_then_the_manifest_with_their_hashes(tmp_path: Path) -> None:
         path = tmp_path / "new" / "v001" / f"plate.{frame}.exr"
         assert manifest["frames"][str(frame)]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "plate.exr").mkdir()
+    with pytest.raises(OSError, match=r"plate\.exr"):
+        write_atomically(tmp_path / "plate.exr", b"data")
+    assert [path.name for path in tmp_path.iterdir()] == ["plate.exr"]
 
 
 def test_an_earlier_result_is_not_overwritten_unasked(tmp_path: Path) -> None:

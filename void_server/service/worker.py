@@ -15,6 +15,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -164,7 +165,6 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
     """
     folder = Path(command["folder"])
     settings = ShotSettings.from_dict(command["settings"])
-    finished = frozenset(command["finished"])
     numbers = range(command["first"], command["last"] + 1)
     footage = {
         kind: Footage(name, {number: path for number in numbers if (path := input_file(folder, kind, number)).exists()})
@@ -179,12 +179,10 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
         frames = build_quadmasks(plate, mattes, settings, reporter, **given)
     else:
         frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"], **given)
-    encode = functools.partial(_encode, _metadata(command, engine))
-    for number, data in zip(numbers, ordered_map(encode, frames, threads=THREADS, ahead=AHEAD), strict=True):
-        if number in finished:
-            continue
-        write_atomically(result_file(folder, number), data)
-        pipe.send("result", job=command["job"], frame=number, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    keep = functools.partial(_keep, folder, _metadata(command, engine))
+    left = _without(frozenset(command["finished"]), zip(numbers, frames, strict=True))
+    for result in ordered_map(keep, left, threads=THREADS, ahead=AHEAD):
+        pipe.send("result", job=command["job"], **result)
 
 
 def _metadata(command: Message, engine: Engine) -> dict[str, Any]:
@@ -202,8 +200,16 @@ def _metadata(command: Message, engine: Engine) -> dict[str, Any]:
     return facts | ({"void/notice": engine.notice} if engine.notice else {})
 
 
-def _encode(metadata: dict[str, Any], frame: Frame) -> bytes:
-    return write_frame(frame.with_metadata(metadata))
+def _without(finished: frozenset[int], frames: Iterable[tuple[int, Frame]]) -> Iterator[tuple[int, Frame]]:
+    return ((number, frame) for number, frame in frames if number not in finished)
+
+
+def _keep(folder: Path, metadata: dict[str, Any], numbered: tuple[int, Frame]) -> dict[str, Any]:
+    """Write a frame of the result and bring it to the disk; what there is to say of it. In a thread: disks are slow."""
+    number, frame = numbered
+    data = write_frame(frame.with_metadata(metadata))
+    write_atomically(result_file(folder, number), data)
+    return {"frame": number, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _read_commands(commands: queue.Queue[Message], cancellations: Cancellations) -> None:
