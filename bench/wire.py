@@ -8,7 +8,8 @@ the client, on its disk, under its name, and the manifest.
 
 Two raw connections between two processes, the same files, a mebibyte at a time: `memory` reads them and drops what
 comes; `disk` writes each frame, brings it to the same disk by a thread of its own (fsync) and renames it. Neither
-hashes. A round has one of each, and the ratios are taken round by round, then their median.
+hashes. A round has one of each, and the ratios are taken round by round, then their median. Beside ours stand the
+seconds of CPU that the client and the server's front took a GiB, which a busy machine disturbs less. They need Linux.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from void_client import keys
@@ -66,9 +68,16 @@ def write_shot(folder: Path, width: int, height: int, count: int) -> Job:
     return Job(FrameRange(1, count), inputs, "", SETTINGS)
 
 
+class Served(NamedTuple):
+    """A `void serve`: where it is, and its process."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[str]:
-    """The address of a `void serve` with a spool in this folder."""
+def served(folder: Path, *options: str) -> Iterator[Served]:
+    """A `void serve` with a spool in this folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -79,7 +88,7 @@ def served(folder: Path, *options: str) -> Iterator[str]:
         try:
             assert process.stdout
             assert process.stdout.readline(), f"see {folder / 'log'}"
-            yield address
+            yield Served(address, process.pid)
         finally:
             process.terminate()
             process.wait(60)
@@ -171,17 +180,39 @@ def _bring_to_disk(number: int, file: object, path: Path) -> None:
     path.replace(path.with_suffix(".exr"))
 
 
-def compare(way: str, job_bytes: int, rounds: int, runs: dict[str, Callable[[], float]]) -> None:
-    """Time each in turn, `rounds` times; print the median speed of each, and ratios to the raw connections."""
+def spent(server: int) -> tuple[float, float]:
+    """Seconds of CPU that this process and the server's (0: there is none) have taken so far; see proc(5)."""
+    if not server:
+        return time.process_time(), 0.0
+    fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
+    return time.process_time(), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Run(NamedTuple):
+    """A way to bring the frames over. go: returns seconds. server: process id of a `void serve`, or 0."""
+
+    go: Callable[[], float]
+    server: int = 0
+
+
+def compare(way: str, job_bytes: int, rounds: int, runs: dict[str, Run]) -> None:
+    """Time each in turn, `rounds` times; print the median speed of each, ratios to the raw connections, and CPU."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
+    cpu: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
-            seconds[name].append(run())
+            before = spent(run.server)
+            seconds[name].append(run.go())
+            after = spent(run.server)
+            cpu[name].append((after[0] - before[0], after[1] - before[1]))
     for name, taken in seconds.items():
         line = f"{way:5} {name:15} {job_bytes / 1e6 / statistics.median(taken):6.0f} MB/s"
         for other in ("raw to memory", "raw to disk"):
             ratios = [theirs / ours for theirs, ours in zip(seconds[other], taken, strict=True)]
             line += f"   {statistics.median(ratios):.2f} of {other} ({min(ratios):.2f}-{max(ratios):.2f})"
+        if runs[name].server:
+            client, server = (statistics.median(each) / job_bytes * 2**30 for each in zip(*cpu[name], strict=True))
+            line += f"   CPU s/GiB: client {client:.2f}, server {server:.2f}"
         print(line, flush=True)
 
 
@@ -248,21 +279,21 @@ def measure(folder: Path, width: int, height: int, count: int, rounds: int) -> N
         size = sum(file.stat().st_size for file in files)
         print(f"{count} frames of {width}x{height}, {size / len(job.frames) / 1e6:.1f} MB each; {rounds} rounds")
         runs = {
-            "raw to memory": lambda: raw(files, None),
-            "raw to disk": lambda: raw(files, folder / "raw"),
-            "ours": lambda: upload(plain, job),
-            "ours with CURVE": lambda: keyed(lambda: upload(curve, job)),
+            "raw to memory": Run(lambda: raw(files, None)),
+            "raw to disk": Run(lambda: raw(files, folder / "raw")),
+            "ours": Run(lambda: upload(plain.address, job), plain.pid),
+            "ours with CURVE": Run(lambda: keyed(lambda: upload(curve.address, job)), curve.pid),
         }
         for frames in (1, 10):
-            overhead(folder, plain, frames, rounds)
+            overhead(folder, plain.address, frames, rounds)
         compare("up", size, rounds, runs)
-        made = make(plain, job)
+        made = make(plain.address, job)
         results = sorted((folder / "plain" / "spool" / made).glob("result.*.exr"))
         size = sum(file.stat().st_size for file in results)
         runs = {
-            "raw to memory": lambda: raw(results, None),
-            "raw to disk": lambda: raw(results, folder / "raw"),
-            "ours": lambda: download(plain, job, made, folder / "taken"),
+            "raw to memory": Run(lambda: raw(results, None)),
+            "raw to disk": Run(lambda: raw(results, folder / "raw")),
+            "ours": Run(lambda: download(plain.address, job, made, folder / "taken"), plain.pid),
         }
         compare("down", size, rounds, runs)
 
