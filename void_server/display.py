@@ -30,21 +30,29 @@ def time_left(seconds: float | None) -> str:
     return f"about {minutes}:{rest:02d} left"
 
 
+def bars(console: Console, width: int) -> Progress:
+    """Bars with steps, time gone and, in the field `left`, time left; none outside a terminal.
+
+    width: characters for what a bar is of.
+    """
+    return Progress(
+        TextColumn(f"{{task.description:<{width}}}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
 class Display:
     """Shows a job's `state` messages until it is closed."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._live = self._console.is_terminal
-        self._progress = Progress(
-            TextColumn("{task.description:<24}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
-            disable=not self._live,
-        )
+        self._progress = bars(self._console, width=24)
         self._stage = ""
         self._notices = 0
         self._shown: tuple[str, int] | None = None  # stage with its part, step

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TaskID
 
-from void_server.display import STAGES, time_left
+from void_server.display import STAGES, bars, time_left
 
 
 class BatchDisplay:
@@ -17,15 +17,7 @@ class BatchDisplay:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description:<40}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        self._progress = bars(self._console, width=40)
         self._lock = threading.Lock()
         self._all: TaskID | None = None
         self._bars: dict[str, TaskID] = {}
