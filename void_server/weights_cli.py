@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from void_server.cli_options import AsJson
 from void_server.sam2_weights import SUBFOLDER, Size, list_files
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ app = typer.Typer(no_args_is_help=True, help="Weights: what the server computes 
 
 GIB = 2**30
 Folder = Annotated[Path, typer.Argument(help="The weights folder.")]
-AsJson = Annotated[bool, typer.Option("--json", envvar="VOID_JSON", help="Print the result as JSON.")]
 
 
 @contextmanager
