@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from void_client.progress import PASSES, silence_in_words
 
 STAGES = {
     "receiving": "sending frames",
@@ -18,8 +19,6 @@ STAGES = {
     "pass2": "pass 2",
     "finishing": "writing frames",
 }
-
-PASSES = ("pass1", "warping", "pass2")  # once for each part
 
 
 def time_left(seconds: float | None) -> str:
@@ -99,7 +98,7 @@ class Display:
         if not self._silent:
             self._silent = True
             self._shown = None
-            self.say(f"the server has said nothing for {seconds:.0f} s; waiting for it to come back")
+            self.say(silence_in_words(seconds))
 
     def say(self, text: str) -> None:
         """A sentence beside the progress."""

@@ -47,6 +47,11 @@ def percent(state: Message) -> int:
     return int(done)
 
 
+def silence_in_words(seconds: float) -> str:
+    """What is said of a server that has not been heard of for so long."""
+    return f"the server has said nothing for {seconds:.0f} s; waiting for it to come back"
+
+
 def duration(seconds: float) -> str:
     """Seconds as an artist reads them."""
     if seconds < 90:

@@ -14,7 +14,7 @@ import nuke
 from void_client.bake import Bake, carry_out
 from void_client.client import Message
 from void_client.errors import BadInput, ServerUnreachable
-from void_client.progress import percent, stage_in_words
+from void_client.progress import percent, silence_in_words, stage_in_words
 
 from . import server
 from .fingerprint import difference
@@ -128,8 +128,7 @@ class Reporting:
 
     def on_silence(self, seconds: float) -> None:
         """The server has said nothing for so long."""
-        text = f"the server has said nothing for {seconds:.0f} s; waiting for it to come back"
-        self._talk.progress(text, self._percent)
+        self._talk.progress(silence_in_words(seconds), self._percent)
 
 
 def new_bake(snapshot: Snapshot, result: str, *, farm: str = "") -> Bake:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from void_client.errors import VoidError
-from void_client.progress import percent, stage_in_words
+from void_client.progress import percent, silence_in_words, stage_in_words
 from void_client.protocol import ENDED
 
 
@@ -65,7 +65,7 @@ class FarmDisplay:
         """Tell once of a server that has said nothing for so long."""
         if not self._silent:
             self._silent = True
-            say("status", f"{self._shot}: the server has said nothing for {seconds:.0f} s; waiting for it")
+            say("status", f"{self._shot}: {silence_in_words(seconds)}")
 
     def say(self, text: str) -> None:
         """A sentence in the task's log."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import TaskID
+from void_client.progress import silence_in_words
 
 from void_server.display import STAGES, bars, time_left
 
@@ -73,7 +74,7 @@ class BatchDisplay:
             told = name in self._silent
             self._silent.add(name)
         if not told:
-            self.say(f"{name}: the server has said nothing for {seconds:.0f} s; waiting for it to come back")
+            self.say(f"{name}: {silence_in_words(seconds)}")
 
     def end(self, name: str) -> None:
         """A shot has ended, one way or another."""
