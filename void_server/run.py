@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from void_client import __version__, protocol
-from void_client.client import Client, Job, Message
+from void_client.client import Client, Job, Message, label_of
 from void_client.delivery import Delivery
 from void_client.errors import BadInput, JobCancelled, JobFailed, Refused
 from void_client.follow import follow
@@ -112,7 +110,7 @@ def make_job(
         inputs=inputs,
         prompt=prompt,
         settings={**(settings or {}), **masking.settings()},
-        label=f"{getpass.getuser()}@{platform.node()} {inputs['plate'].pattern}",
+        label=label_of(inputs["plate"].pattern),
         result=result,
         hints=read_hints_file(masking.hints) if masking.hints else "",
         roto_keys=masking.keys(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import platform
 import socket
 import time
 import uuid
@@ -207,6 +208,11 @@ class Client:
                 raise
         except ServerUnreachable:
             pass
+
+
+def label_of(what: str) -> str:
+    """A job's label for lists and logs: who asks, where, and what for. No longer than a server takes."""
+    return f"{_user()}@{platform.node()} {what}"[:1000]
 
 
 def _user() -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nuke
+from void_client.client import label_of
 from void_client.colour import Colour
 from void_client.errors import BadInput
 from void_client.hints import read_hints_file
@@ -70,7 +69,7 @@ def take(node: nuke.Group) -> Snapshot:
         inputs=tuple(connected),
         prompt=prompt,
         settings=settings,
-        label=f"{getpass.getuser()}@{platform.node()} {Path(nuke.root().name()).name} {node.fullName()}"[:1000],
+        label=label_of(f"{Path(nuke.root().name()).name} {node.fullName()}"),
         channels=str(value(node, "layers")),
         datatype=str(value(node, "datatype")),
         hints=hints_of(node),
