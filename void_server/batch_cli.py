@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from void_client import protocol
 from void_client.errors import BadInput
-from void_client.sequences import FileSequence, FrameRange
 
 from .cli_options import (
     AsJson,
@@ -25,8 +24,6 @@ from .cli_options import (
 )
 
 if TYPE_CHECKING:
-    from void_client.colour import Colour
-
     from .batch.prepare import Outcome
 
 app = typer.Typer()
@@ -71,18 +68,15 @@ def batch(
     says nothing else. Exit status 1 if a shot failed.
     """
     from .batch.book import Book
-    from .batch.prepare import dry, prepare, tasks_of
+    from .batch.prepare import Defaults, dry, prepare, tasks_of
     from .batch.progress import BatchDisplay
     from .batch.report import facts, table, write_report
     from .batch.timeline import read_timeline
     from .batch.work import send
     from .batch.write_back import timeline_path, write_timeline
     from .before_after import write_picture
-    from .colourspace import plate_colour
+    from .colourspace import colour_of
     from .serving import server_for
-
-    def colour_of(plate: FileSequence, frames: FrameRange, name: str | None) -> Colour:
-        return plate_colour(plate, frames, name or colourspace, ocio)
 
     with reported(as_json):
         edit = read_timeline(timeline, handles, rate)
@@ -91,7 +85,8 @@ def batch(
             _make(out)
         display = BatchDisplay()
         display.say(f"looking at the files of {len(edit.shots)} shots")
-        found = prepare(edit, out, read_toml(settings) if settings else {}, colour_of, redo=redo)
+        defaults = Defaults(read_toml(settings) if settings else {}, colourspace, ocio)
+        found = prepare(edit, out, defaults, colour_of, redo=redo)
         if dry_run:
             _tell(as_json, facts(edit, dry(found), out, None), table(dry(found), out))
             raise typer.Exit(_status(dry(found)))

@@ -6,6 +6,7 @@ import os
 
 from void_client.colour import Colour, colour, linear_rec709
 from void_client.errors import BadInput
+from void_client.farm_shots import FileShot
 from void_client.ocio import SCENE_LINEAR, working_space
 from void_client.sequences import FileSequence, FrameRange
 
@@ -31,6 +32,11 @@ def plate_colour(plate: FileSequence, frames: FrameRange, name: str | None, conf
         return working_space(config, name or SCENE_LINEAR)
     except BadInput as error:
         raise BadInput(f"{error} (--colourspace NAME, --ocio CONFIG, or OCIO in the environment)") from error
+
+
+def colour_of(shot: FileShot) -> Colour:
+    """A shot's working space, by `plate_colour`."""
+    return plate_colour(shot.inputs["plate"], shot.frames, shot.colourspace, shot.ocio)
 
 
 def _of_headers(plate: FileSequence, frames: FrameRange) -> Colour:

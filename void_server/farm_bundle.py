@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from void_client.bake import Bake
 from void_client.bundle import TEMPLATE, Bundle
 from void_client.delivery import write_atomically
 from void_client.errors import BadInput
-from void_client.farm_shots import FileShot, NodeShot, read_shots
+from void_client.farm_shots import NodeShot, read_shots
 from void_client.template import SHOTS
 
-from .batch.prepare import merged, output_of
+from .batch.prepare import Defaults, of_files
 from .batch.timeline import BrokenShot, Edit, Shot
 
 if TYPE_CHECKING:
@@ -52,15 +50,6 @@ def bundle_script(script: Path, out: Path, *, nuke: str, nodes: list[str], comp:
         raise BadInput(f"Nuke wrote no bundle (status {done.returncode}): {said}")
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """For shots whose mark says nothing else, as in `void batch`."""
-
-    settings: dict[str, Any]
-    colourspace: str | None
-    ocio: str | None
-
-
 def bundle_timeline(edit: Edit, out: Path, results: Path, defaults: Defaults, weights: Path | None) -> None:
     """Write the bundle of a timeline's marked clips, each into a folder of its own under `results`.
 
@@ -69,25 +58,10 @@ def bundle_timeline(edit: Edit, out: Path, results: Path, defaults: Defaults, we
     for shot in edit.shots:
         if isinstance(shot, BrokenShot):
             print(f"void: {shot.name} is left out: {shot.reason}", file=sys.stderr)
-    shots = [_of_files(shot, results.absolute(), defaults) for shot in edit.shots if isinstance(shot, Shot)]
+    shots = [of_files(shot, results.absolute(), defaults) for shot in edit.shots if isinstance(shot, Shot)]
     if not shots:
         raise BadInput(f"no marked clip of {edit.path} can be done: mend what is said above, or the timeline")
     Bundle(f"VOID {edit.path.name}", tuple(shots), weights=weights and weights.absolute()).write(out)
-
-
-def _of_files(shot: Shot, results: Path, defaults: Defaults) -> FileShot:
-    return FileShot(
-        name=shot.name,
-        frames=shot.frames,
-        inputs=shot.inputs,
-        out=output_of(shot, results),
-        prompt=shot.prompt,
-        settings=merged(defaults.settings, shot.settings),
-        hints=shot.hints,
-        roto_keys=shot.roto_keys,
-        colourspace=shot.colourspace or defaults.colourspace,
-        ocio=defaults.ocio or os.environ.get("OCIO") or None,
-    )
 
 
 def weigh_weights(weights: Path) -> Sizes:

@@ -61,8 +61,9 @@ def bundle(
     --results, --handles, --rate, --settings, --colourspace and --ocio are a timeline's, and mean what they do in
     `void batch`; --node, --comp and --nuke are a script's.
     """
+    from .batch.prepare import Defaults
     from .batch.timeline import read_timeline
-    from .farm_bundle import Defaults, bundle_script, bundle_timeline, needed_memory, require_memory, weigh_weights
+    from .farm_bundle import bundle_script, bundle_timeline, needed_memory, require_memory, weigh_weights
 
     with reported():
         sizes = weigh_weights(weights) if weights and gpu_memory is None else None

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from void_client.bake import RECORD, Bake, carry_out
-from void_client.client import Client, Job
+from void_client.client import Client
 from void_client.delivery import MANIFEST
 from void_client.farm_shots import FileShot, NodeShot
-from void_client.hints import read_hints_file
 
 from .batch.openjd import FarmDisplay
 from .batch.record import MADE_FROM, Renewal, made_from, whole_result
-from .colourspace import plate_colour
+from .colourspace import colour_of
 from .run import facts_of, interrupts, take
 
 
@@ -40,18 +39,7 @@ def do_files(shot: FileShot, server: str, display: FarmDisplay, patience: float)
 
     Raises the errors of void_client.
     """
-    job = Job(
-        frames=shot.frames,
-        inputs=shot.inputs,
-        prompt=shot.prompt,
-        settings=shot.settings,
-        label=shot.name,
-        hints=read_hints_file(shot.hints) if shot.hints else "",
-        roto_keys=shot.roto_keys,
-        priority="batch",
-    )
-    job.spec()  # names what is missing
-    job = replace(job, colour=plate_colour(shot.inputs["plate"], shot.frames, shot.colourspace, shot.ocio))
+    job = replace(shot.job(shot.name), colour=colour_of(shot))
     asked = made_from(job)
     if whole_result(shot.out, asked) is not None:
         return False

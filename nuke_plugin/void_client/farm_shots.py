@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Union
 
 from .bake import RECORD
+from .client import Job
 from .errors import BadInput
+from .hints import read_hints_file
 from .path_mapping import Rule, mapped
 from .sequences import FileSequence, FrameRange
 
@@ -62,6 +64,21 @@ class FileShot:
             yield from (sequence.path(frame) for frame in self.frames)
         if self.hints:
             yield self.hints
+
+    def job(self, label: str) -> Job:
+        """It as a job that nobody waits for; its working space is yet to be found. Raises BadInput: what is missing."""
+        job = Job(
+            frames=self.frames,
+            inputs=self.inputs,
+            prompt=self.prompt,
+            settings=self.settings,
+            label=label,
+            hints=read_hints_file(self.hints) if self.hints else "",
+            roto_keys=self.roto_keys,
+            priority="batch",
+        )
+        job.spec()
+        return job
 
 
 FarmShot = Union[NodeShot, FileShot]

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from edits import clip, sequence, span, write
 from servers import Server
 from void_client.client import Client
 
-from void_server.batch.prepare import prepare, tasks_of
+from void_server.batch.prepare import Defaults, prepare, tasks_of
 from void_server.batch.timeline import Shot, read_timeline
-from void_server.colourspace import plate_colour
+from void_server.colourspace import colour_of
 from void_server.plates.exr import read_frame
 
 SETTINGS = {"height": 32, "width": 48, "window": 13, "overlap": 8}
@@ -116,7 +115,7 @@ def test_what_a_result_was_made_from_decides_whether_it_is_made_anew(
 
     def due(handles: int | None = None, redo: bool = False, **mark: Any) -> dict[str, str]:
         """What would be made, and why."""
-        found = prepare(read_timeline(edit(**mark), handles), out, {}, partial(plate_colour, config=None), redo=redo)
+        found = prepare(read_timeline(edit(**mark), handles), out, Defaults({}, None, None), colour_of, redo=redo)
         return {task.shot.name: task.why for task in tasks_of(found)}
 
     assert due() == {"a": "", "b": ""}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from void_client.client import Job
+from void_client.client import Job, label_of
 from void_client.colour import Colour
-from void_client.errors import BadInput, VoidError
-from void_client.hints import read_hints_file
-from void_client.sequences import FileSequence, FrameRange
+from void_client.errors import VoidError
+from void_client.farm_shots import FileShot
+from void_client.sequences import FileSequence
 
 from .record import Renewal, change, made_from, whole_result
 from .timeline import BrokenShot, Edit, Shot
@@ -22,8 +21,16 @@ RESULT = "plate.%04d.exr"
 PICTURE = "picture.jpg"
 
 State = Literal["to do", "done", "kept", "failed", "cancelled", "left"]
-# The working space of a plate: its files, its frames, and the name that the mark gives it.
-ColourOf = Callable[[FileSequence, FrameRange, "str | None"], Colour]
+ColourOf = Callable[[FileShot], Colour]  # the working space of a shot's plate
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """For shots whose mark says nothing else. ocio: the config of working spaces; None: OCIO in the environment."""
+
+    settings: dict[str, Any]
+    colourspace: str | None
+    ocio: str | None
 
 
 @dataclass(frozen=True)
@@ -52,12 +59,28 @@ def output_of(shot: Shot | BrokenShot, out: Path) -> FileSequence:
     return FileSequence(out / shot.name, RESULT)
 
 
+def of_files(shot: Shot, out: Path, defaults: Defaults) -> FileShot:
+    """A shot without its timeline: what it is made of, and where its result goes."""
+    return FileShot(
+        name=shot.name,
+        frames=shot.frames,
+        inputs=shot.inputs,
+        out=output_of(shot, out),
+        prompt=shot.prompt,
+        settings=merged(defaults.settings, shot.settings),
+        hints=shot.hints,
+        roto_keys=shot.roto_keys,
+        colourspace=shot.colourspace or defaults.colourspace,
+        ocio=defaults.ocio or os.environ.get("OCIO") or None,
+    )
+
+
 def prepare(
-    edit: Edit, out: Path, settings: dict[str, Any], colour_of: ColourOf, *, redo: bool = False
+    edit: Edit, out: Path, defaults: Defaults, colour_of: ColourOf, *, redo: bool = False
 ) -> list[Task | Outcome]:
     """What is to be done of each shot, in the timeline's order: a task, or why there is none (kept, failed).
 
-    settings: those of shots that say nothing else. redo: results that are there count for nothing.
+    redo: results that are there count for nothing.
     """
     found: list[Task | Outcome] = []
     for shot in edit.shots:
@@ -65,7 +88,7 @@ def prepare(
             found.append(Outcome(shot, "failed", shot.reason))
             continue
         try:
-            found.append(_task(shot, edit, out, settings, colour_of, redo))
+            found.append(_task(shot, edit, out, defaults, colour_of, redo))
         except VoidError as error:
             found.append(Outcome(shot, "failed", str(error)))
     return found
@@ -81,35 +104,16 @@ def dry(found: list[Task | Outcome]) -> list[Outcome]:
     return [Outcome(entry.shot, "to do", entry.why) if isinstance(entry, Task) else entry for entry in found]
 
 
-def _task(
-    shot: Shot, edit: Edit, out: Path, settings: dict[str, Any], colour_of: ColourOf, redo: bool
-) -> Task | Outcome:
-    job = _job(shot, edit, settings, colour_of)
-    asked, output = made_from(job), output_of(shot, out)
-    manifest = None if redo else whole_result(output, asked)
+def _task(shot: Shot, edit: Edit, out: Path, defaults: Defaults, colour_of: ColourOf, redo: bool) -> Task | Outcome:
+    files = of_files(shot, out, defaults)
+    job = replace(files.job(label_of(f"{edit.path.name} {shot.name}")), colour=colour_of(files))
+    asked = made_from(job)
+    manifest = None if redo else whole_result(files.out, asked)
     if manifest is not None:
         return Outcome(shot, "kept", manifest=manifest)
-    delivery = Renewal(output, job.frames, overwrite=True)
+    delivery = Renewal(files.out, job.frames, overwrite=True)
     delivery.refuse_inputs(job.inputs, job.frames)
-    return Task(shot, job, delivery, asked, "--redo" if redo else change(output, asked))
-
-
-def _job(shot: Shot, edit: Edit, settings: dict[str, Any], colour_of: ColourOf) -> Job:
-    plate = shot.inputs["plate"]
-    if not plate.numbered and len(shot.frames) > 1:
-        raise BadInput(f"the plate {plate.pattern} is one file for {len(shot.frames)} frames: reference plate.%04d.exr")
-    job = Job(
-        frames=shot.frames,
-        inputs=shot.inputs,
-        prompt=shot.prompt,
-        settings=merged(settings, shot.settings),
-        label=f"{getpass.getuser()}@{platform.node()} {edit.path.name} {shot.name}",
-        hints=read_hints_file(shot.hints) if shot.hints else "",
-        roto_keys=shot.roto_keys,
-        priority="batch",
-    )
-    job.spec()  # names what is missing
-    return replace(job, colour=colour_of(plate, shot.frames, shot.colourspace))
+    return Task(shot, job, delivery, asked, "--redo" if redo else change(files.out, asked))
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
