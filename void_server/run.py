@@ -101,10 +101,6 @@ def make_job(
     wanted = FrameRange.parse(frames)
     given = {"plate": plate, "roto": masking.roto, "affected": masking.affected, "quadmask": masking.quadmask}
     inputs = {name: FileSequence.parse(path) for name, path in given.items() if path}
-    if not inputs["plate"].numbered and len(wanted) > 1:
-        raise BadInput(
-            f"the plate {plate} is one file, the range {wanted} has {len(wanted)} frames: write plate.%04d.exr"
-        )
     return Job(
         frames=wanted,
         inputs=inputs,

@@ -49,7 +49,16 @@ class Job:
     priority: str = "interactive"
 
     def spec(self) -> Message:
-        """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large."""
+        """The job description of docs/protocol.md. Raises BadInput where a frame has no file or is too large.
+
+        The plate needs a file for each frame; one file of anything else holds for all of them.
+        """
+        plate = self.inputs["plate"]
+        if not plate.numbered and len(self.frames) > 1:
+            raise BadInput(
+                f"the plate {plate.pattern} is one file, the range {self.frames} has {len(self.frames)} frames: "
+                "name a sequence, plate.%04d.exr"
+            )
         return {
             "first": self.frames.first,
             "last": self.frames.last,
