@@ -12,9 +12,10 @@ from void_client import protocol
 from void_client.bundle import commands
 from void_client.errors import BadInput
 from void_client.farm_shots import NodeShot, read_shot
+from void_client.openjd import failures, say
 from void_client.path_mapping import read_rules
 
-from .batch.openjd import FarmDisplay, failures, say
+from .batch.openjd import FarmDisplay
 from .batch.session import read_log, start_server, stop_server
 from .cli_options import Colourspace, Ocio, Patience, Server, SettingsFile, read_toml, reported
 

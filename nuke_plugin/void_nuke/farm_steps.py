@@ -16,6 +16,7 @@ import nuke
 from void_client.bake import INPUTS, Bake
 from void_client.errors import BadInput, VoidError
 from void_client.farm_shots import FarmShot, NodeShot, read_shot, read_shots
+from void_client.openjd import failures, say
 from void_client.path_mapping import Rule, mapped, read_rules
 from void_client.sequences import FrameRange
 
@@ -61,11 +62,11 @@ def render_inputs(arguments: list[str]) -> int:
         asked = FrameRange.parse(options.frames)
         first, last = max(asked.first, shot.frames.first), min(asked.last, shot.frames.last)
         if first > last or read_version(shot.bake):
-            print("openjd_status: nothing to render")
+            say("status", "nothing to render")
             return
         bake = _of_frames(Bake.read(shot.bake), FrameRange(first, last))
         if all(path.exists() for path in _files(bake)):
-            print(f"openjd_status: {shot.name} {bake.frames} was rendered before")
+            say("status", f"{shot.name} {bake.frames} was rendered before")
             return
         open_script(options.script)
         (node,) = chosen([shot.name])
@@ -115,9 +116,9 @@ def _parser(step: str) -> argparse.ArgumentParser:
 def _reported(what: str, work: Callable[[], None]) -> int:
     """Do it; the exit status, and on stdout why it failed."""
     try:
-        work()
+        with failures(what):
+            work()
     except VoidError as error:
-        print(f"openjd_fail: {what}: {error}", flush=True)
         return error.exit_code
     return 0
 

@@ -1,33 +1,13 @@
-"""A shot's progress and failure as a task of Open Job Description tells them: lines on stdout.
-
-https://github.com/OpenJobDescription/openjd-specifications/wiki/How-Jobs-Are-Run#stdoutstderr-messages
-"""
+"""A shot's progress as a task of Open Job Description tells it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from void_client.errors import VoidError
+from void_client.openjd import say
 from void_client.progress import percent, silence_in_words, stage_in_words
 from void_client.protocol import ENDED
-
-
-def say(kind: str, text: object) -> None:
-    """One message, on one line: progress (0-100), status, fail or env (NAME=VALUE)."""
-    print(f"openjd_{kind}: {' '.join(str(text).split())}", flush=True)
-
-
-@contextmanager
-def failures(of: str) -> Iterator[None]:
-    """Tell the farm, with a shot's name, what we raise on purpose, and go on raising it."""
-    try:
-        yield
-    except VoidError as error:
-        say("fail", f"{of}: {error}")
-        raise
 
 
 class FarmDisplay:
