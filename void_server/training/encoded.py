@@ -22,6 +22,7 @@ from void_server.model.warped_noise import warp_clip
 from void_server.training.pairs import Pair
 
 SHARD = 32  # pairs in a file
+TENSORS = ("truth", "conditions", "weights")
 
 IN_MASK, MOVED = 4.0, 8.0  # what a latent weighs more where something is to change, and where a body is to appear
 
@@ -78,17 +79,12 @@ def write_shards(
 
     part: (i, n) makes only every nth file, from the ith, so that n processes share the work.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for first in range(part[0] * SHARD, len(seeds), part[1] * SHARD):
-        path = folder / f"{first:06d}.safetensors"
-        if not path.is_file():
-            parts = [
-                encode_pair(vae, pair(seed), replace(settings, seed=seed)) for seed in seeds[first : first + SHARD]
-            ]
-            names = ("truth", "conditions", "weights")
-            tensors = {name: torch.cat([getattr(one, name) for one in parts]).half() for name in names}
-            _save(path, tensors)
-        yield path
+
+    def tensors(chosen: Sequence[int]) -> dict[str, torch.Tensor]:
+        parts = [encode_pair(vae, pair(seed), replace(settings, seed=seed)) for seed in chosen]
+        return {name: torch.cat([getattr(one, name) for one in parts]).half() for name in TENSORS}
+
+    return _write_files(folder, seeds, part, tensors)
 
 
 def shard_names(*folders: Path) -> list[str]:
@@ -102,7 +98,7 @@ def shard_names(*folders: Path) -> list[str]:
 def read_shards(folder: Path, names: Sequence[str]) -> Encoded:
     """The pairs in the files `names` of `folder`."""
     files = [load_file(folder / name) for name in names]
-    return Encoded(*(torch.cat([file[name] for file in files]) for name in ("truth", "conditions", "weights")))
+    return Encoded(*(torch.cat([file[name] for file in files]) for name in TENSORS))
 
 
 def write_noise_shards(
@@ -112,14 +108,12 @@ def write_noise_shards(
 
     It is warped along the flow of the truth, which is what pass 1's result is meant to be.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     flow = DISFlow()
-    for first in range(part[0] * SHARD, len(seeds), part[1] * SHARD):
-        path = folder / f"{first:06d}.safetensors"
-        if not path.is_file():
-            noises = [_warped(pair(seed), flow, seed) for seed in seeds[first : first + SHARD]]
-            _save(path, {"noise": torch.cat(noises).half()})
-        yield path
+
+    def tensors(chosen: Sequence[int]) -> dict[str, torch.Tensor]:
+        return {"noise": torch.cat([_warped(pair(seed), flow, seed) for seed in chosen]).half()}
+
+    return _write_files(folder, seeds, part, tensors)
 
 
 def _warped(pair: Pair, flow: FlowEstimator, seed: int) -> torch.Tensor:
@@ -132,7 +126,21 @@ def read_noise(folder: Path, names: Sequence[str]) -> torch.Tensor:
     return torch.cat([load_file(folder / name)["noise"] for name in names])
 
 
-def _save(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, scratch)
-    scratch.replace(path)
+def _write_files(
+    folder: Path,
+    seeds: Sequence[int],
+    part: tuple[int, int],
+    tensors: Callable[[Sequence[int]], dict[str, torch.Tensor]],
+) -> Iterator[Path]:
+    """A file for each SHARD of `seeds`, of the tensors made of them; one that is there stays. Each whole or not at all.
+
+    part: (i, n) makes only every nth file, from the ith.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for first in range(part[0] * SHARD, len(seeds), part[1] * SHARD):
+        path = folder / f"{first:06d}.safetensors"
+        if not path.is_file():
+            scratch = path.with_name(f".{path.name}.{os.getpid()}")
+            save_file(tensors(seeds[first : first + SHARD]), scratch)
+            scratch.replace(path)
+        yield path
