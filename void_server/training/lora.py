@@ -14,12 +14,12 @@ from void_server.model.loading import load_transformer, load_vae
 from void_server.model.text import PromptEncoder
 from void_server.model.vae import VideoVae
 from void_server.model.weights import read_config, read_header
-from void_server.training.encoded import read_noise, read_shards, shard_names, write_noise_shards, write_shards
+from void_server.training.encoded import write_noise_shards, write_shards
 from void_server.training.layout import write_pass
 from void_server.training.loop import Schedule, Training
 from void_server.training.pairs import Pair
-from void_server.training.transformer import Denoising, reused
-from void_server.training.work import ENCODED, WARPED
+from void_server.training.transformer import Denoising
+from void_server.training.work import ENCODED, WARPED, read_pairs
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]  # of every block's attention
 DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
@@ -49,9 +49,7 @@ def train_lora(
     """
     scheduler = read_config(weights.base / "scheduler" / "scheduler_config.json")
     _encode(weights, pair, work, number, seeds, settings, device, dtype)
-    folders = [work / ENCODED, *([work / WARPED] if number == 2 else [])]
-    names = shard_names(*folders)
-    noise = reused(read_noise(work / WARPED, names)) if number == 2 else None
+    pairs, noise = read_pairs(work, number)
     embedding = PromptEncoder.load(weights.base, device=device, dtype=dtype, cache=work / "prompts").embed(prompt)
 
     path = weights.pass2 if number == 2 else weights.pass1
@@ -61,7 +59,6 @@ def train_lora(
         adapted = get_peft_model(transformer, LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS))
     if device != "cpu":
         transformer.enable_gradient_checkpointing()
-    pairs = read_shards(work / ENCODED, names)
     loss = Denoising(transformer, pairs, embedding, scheduler=scheduler, batch=batch, noise_of=noise, seed=number)
     training = Training(adapted, work / f"lora{number}", schedule)
     training.run(loss)

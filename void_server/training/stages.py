@@ -17,11 +17,11 @@ from void_server.training.autoencoder import (
     batches,
     new_autoencoder,
 )
-from void_server.training.encoded import read_noise, read_shards, shard_names, write_noise_shards, write_shards
+from void_server.training.encoded import write_noise_shards, write_shards
 from void_server.training.layout import SCHEDULER
 from void_server.training.loop import STATE, Figures, Schedule, Training
 from void_server.training.pairs import Pair
-from void_server.training.transformer import Denoising, new_transformer, reused
+from void_server.training.transformer import Denoising, new_transformer
 from void_server.training.work import (
     AUTOENCODER,
     DECODER,
@@ -30,6 +30,7 @@ from void_server.training.work import (
     WARPED,
     fill_with_average,
     prompt_of_none,
+    read_pairs,
     trained_autoencoder,
 )
 
@@ -84,10 +85,7 @@ def encode(work: Path, pair: PairOf, seeds: Sequence[int], settings: PassSetting
 
 def train_pass(work: Path, number: int, schedule: Schedule, batch: int, device: str = "cpu") -> None:
     """A pass's transformer, into work/pass1 or work/pass2, which begins as pass 1 and is shown warped noise."""
-    folders = [work / ENCODED, *([work / WARPED] if number == 2 else [])]
-    names = shard_names(*folders)
-    pairs = read_shards(work / ENCODED, names)
-    noise = reused(read_noise(work / WARPED, names)) if number == 2 else None
+    pairs, noise = read_pairs(work, number)
     model = new_transformer()
     if number == 2 and not (work / PASSES[2] / STATE).is_file():
         fill_with_average(model, work / PASSES[1])

@@ -14,9 +14,10 @@ from torch import nn
 from void_server.model import BadWeights, WeightsFolder
 from void_server.model.loading import misfits, read_safetensors
 from void_server.training.autoencoder import new_autoencoder
+from void_server.training.encoded import Encoded, read_noise, read_shards, shard_names
 from void_server.training.layout import Networks, new_folder, new_text_encoder, write_networks
 from void_server.training.loop import STATE, write_state
-from void_server.training.transformer import TINY, new_transformer
+from void_server.training.transformer import TINY, NoiseOf, new_transformer, reused
 
 # Inside the folder of a training.
 AUTOENCODER, DECODER, ENCODED, WARPED = "autoencoder", "decoder", "encoded", "warped"
@@ -88,6 +89,17 @@ def unpack(weights: WeightsFolder, work: Path) -> None:
         parameters = {key for key, _ in model.named_parameters()}
         kept = {key: tensor.float() for key, tensor in tensors.items() if key in parameters}
         write_state(work / name, {"model": kept, "average": kept, "optimiser": {}}, 0)
+
+
+def read_pairs(work: Path, number: int) -> tuple[Encoded, NoiseOf | None]:
+    """What pass `number` learns from: the encoded pairs and, for pass 2, the noise warped for them.
+
+    Raises FileNotFoundError where none have been encoded.
+    """
+    folders = [work / ENCODED, *([work / WARPED] if number == 2 else [])]
+    names = shard_names(*folders)
+    noise = reused(read_noise(work / WARPED, names)) if number == 2 else None
+    return read_shards(work / ENCODED, names), noise
 
 
 def prompt_of_none() -> torch.Tensor:
