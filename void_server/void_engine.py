@@ -15,14 +15,12 @@ from void_server.checkpoints import Checkpoints
 from void_server.engine import RemovalRequest
 from void_server.engine_options import CannotLoad, EngineOptions
 from void_server.model import Checkpoint, OutOfMemory, VoidModel, WeightsFolder
-from void_server.model.clip import padded_length
 from void_server.model.flow import DISFlow, FlowEstimator
 from void_server.model.plan import PlanName
 from void_server.model.raft import RaftFlow
 from void_server.model.retime import fill_between, key_frames
-from void_server.model.settings import latent_frames
 from void_server.model.speed import Speed, SpeedUnavailable
-from void_server.model.warped_noise import warp_clip
+from void_server.model.warped_noise import warp_for_pass
 from void_server.model.weights import WeightsCard
 from void_server.plates.colour import ModelCurve
 from void_server.plates.window import Window
@@ -153,17 +151,8 @@ class VoidEngine:
         if request.settings.passes == 1:
             return first
         request.progress.step("warping", 0, 1)
-        settings = request.settings.for_pass(2)
-        length = padded_length(len(first), settings.window, settings.max_frames)
-        shape = (1, latent_frames(length), 16, settings.height // 8, settings.width // 8)
-        noise = warp_clip(
-            first,
-            self._flow,
-            shape,
-            mode=request.settings.noise,
-            seed=settings.seed,
-            degradation=request.settings.noise_degradation,
-        )
+        given = request.settings
+        noise = warp_for_pass(first, self._flow, given.for_pass(2), given.noise, given.noise_degradation)
         request.progress.step("warping", 1, 1)
         return self._run(2, request, checkpoints, noise)
 

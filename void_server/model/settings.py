@@ -92,6 +92,10 @@ class PassSettings:
         """Latent frames shared by two windows."""
         return min(self.overlap // FRAMES_PER_LATENT, self.window_latents - 2)
 
+    def latent_shape(self, frames: int) -> tuple[int, int, int, int, int]:
+        """Of the latents of a clip of this size, padded to so many frames: (1, Tl, 16, H/8, W/8)."""
+        return 1, latent_frames(frames), 16, self.height // 8, self.width // 8
+
 
 def latent_frames(frames: int) -> int:
     """Latent frames of a padded clip: the first frame has its own, every four more share one."""

@@ -17,7 +17,7 @@ from void_server.model.errors import OutOfMemory, is_out_of_memory
 from void_server.model.holding import decide, load_held, on_device
 from void_server.model.loading import adds_inpaint_noise, load_vae
 from void_server.model.plan import PlanName
-from void_server.model.settings import PassSettings, latent_frames
+from void_server.model.settings import PassSettings
 from void_server.model.speed import Speed, apply, attention_backend, check_plan
 from void_server.model.text import PromptEncoder
 from void_server.model.vae import VideoVae
@@ -233,7 +233,7 @@ class VoidModel:
         return digest.digest()
 
     def _start(self, noise: Noise | None, length: int, settings: PassSettings, resume: Checkpoint | None) -> Checkpoint:
-        shape = (1, latent_frames(length), 16, settings.height // 8, settings.width // 8)
+        shape = settings.latent_shape(length)
         if resume is None:
             if noise is None:
                 noise = torch.randn(shape, generator=torch.Generator().manual_seed(settings.seed))

@@ -17,10 +17,10 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
 from void_server.model import reference_geometry as reference
-from void_server.model.clip import padded_frame_indices
+from void_server.model.clip import padded_frame_indices, padded_length
 from void_server.model.flow import FlowEstimator
 from void_server.model.noise_step import Buffers, step_rows
-from void_server.model.settings import FRAMES_PER_LATENT, WarpMode
+from void_server.model.settings import FRAMES_PER_LATENT, PassSettings, WarpMode
 
 CELLS_PER_LATENT = 32  # fine enough that a latent's noise follows motion of a 32nd of it
 
@@ -86,6 +86,18 @@ def warp_clip(
     chain = _warp_frames(halves, flow_estimator, grid, channels, generator, accumulate=False)
     noise = degrade(torch.stack(list(chain)), degradation, generator).permute(0, 2, 3, 1)
     return torch.from_numpy(reference.fit_latents(noise.numpy(), latents, height, width))
+
+
+def warp_for_pass(
+    clip: NDArray[np.float32],
+    flow_estimator: FlowEstimator,
+    settings: PassSettings,
+    mode: WarpMode = "exact",
+    degradation: float = 0.0,
+) -> torch.Tensor:
+    """`warp_clip` to what a pass with these settings starts from: as long as it pads the clip, by its seed."""
+    length = padded_length(len(clip), settings.window, settings.max_frames)
+    return warp_clip(clip, flow_estimator, settings.latent_shape(length), mode, settings.seed, degradation)
 
 
 def degrade(noise: torch.Tensor, amount: float, generator: torch.Generator) -> torch.Tensor:

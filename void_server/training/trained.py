@@ -6,10 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from void_server.model import VoidModel
-from void_server.model.clip import padded_length
 from void_server.model.flow import DISFlow
-from void_server.model.settings import latent_frames
-from void_server.model.warped_noise import warp_clip
+from void_server.model.warped_noise import warp_for_pass
 from void_server.settings import ShotSettings
 from void_server.training.drawing import Pixels
 from void_server.training.shipped import PROMPT
@@ -24,9 +22,5 @@ def both_passes(
     """
     first = model.run_pass(1, clip, quadmask, PROMPT, settings.for_pass(1))
     second = settings.for_pass(2)
-    frames = latent_frames(padded_length(len(first), second.window, second.max_frames))
-    shape = (1, frames, 16, second.height // 8, second.width // 8)
-    noise = warp_clip(
-        first, DISFlow(), shape, mode=settings.noise, seed=second.seed, degradation=settings.noise_degradation
-    )
+    noise = warp_for_pass(first, DISFlow(), second, settings.noise, settings.noise_degradation)
     return first, model.run_pass(2, clip, quadmask, PROMPT, second, noise=noise)
