@@ -31,8 +31,6 @@ Device = Annotated[str, typer.Option(help="cpu or cuda; cuda where there is one,
 Batch = Annotated[int, typer.Option(help="Pairs in a step.")]
 Threads = Annotated[int, typer.Option(help="CPU threads; one is fastest where other work goes on.")]
 
-HEIGHT, WIDTH, FRAMES = 64, 112, 21
-
 
 @app.command()
 def autoencoder(
@@ -84,6 +82,7 @@ def encode(
     """Encode pairs once for the transformers: the encoder must not be trained any more from here on."""
     with reported():
         from .model import PassSettings
+        from .training.pairs import FRAMES, HEIGHT, WIDTH
         from .training.stages import encode as encode_pairs
 
         _device("cpu", threads)
@@ -145,12 +144,11 @@ def _train_pass(number: int, work: Path, steps: int, rate: float, batch: int, de
 
 
 def _pairs(data: Path | None) -> Callable[[int], Pair]:
-    if data is None:
-        from .training.pairs import make_pair
-
-        return make_pair
     from .training.clips import ClipFolder
+    from .training.pairs import FRAMES, HEIGHT, WIDTH, make_pair
 
+    if data is None:
+        return make_pair
     return ClipFolder(data, frames=FRAMES, height=HEIGHT, width=WIDTH)
 
 

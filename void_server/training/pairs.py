@@ -15,6 +15,7 @@ from void_server.training.drawing import Pixels
 from void_server.training.physics import Kind, Poses, draw_kind
 from void_server.training.scenes import Painter, make_scene
 
+HEIGHT, WIDTH, FRAMES = 64, 112, 21  # of the clips that a small model is trained on
 FIRST_HELD_OUT = 1_000_000  # seeds from here on are never trained on
 MOVED = 0.02  # heights: a body that lies further than this from its place with the object has moved
 
@@ -40,7 +41,9 @@ class Pair:
     centres: npt.NDArray[np.float64]
 
 
-def make_pair(seed: int, kind: Kind | None = None, *, frames: int = 21, height: int = 64, width: int = 112) -> Pair:
+def make_pair(
+    seed: int, kind: Kind | None = None, *, frames: int = FRAMES, height: int = HEIGHT, width: int = WIDTH
+) -> Pair:
     """The pair of a seed: the same arguments give the same bits. Where `kind` is None the seed decides that too."""
     kind = kind or draw_kind(seed)
     scene = make_scene(kind, seed, frames, width / height)

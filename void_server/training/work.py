@@ -13,10 +13,12 @@ from torch import nn
 
 from void_server.model import BadWeights, WeightsFolder
 from void_server.model.loading import misfits, read_safetensors
+from void_server.training import shipped
 from void_server.training.autoencoder import new_autoencoder
 from void_server.training.encoded import Encoded, read_noise, read_shards, shard_names
 from void_server.training.layout import Networks, new_folder, new_text_encoder, write_networks
 from void_server.training.loop import STATE, write_state
+from void_server.training.pairs import FRAMES, HEIGHT, WIDTH
 from void_server.training.transformer import TINY, NoiseOf, new_transformer, reused
 
 # Inside the folder of a training.
@@ -24,10 +26,10 @@ AUTOENCODER, DECODER, ENCODED, WARPED = "autoencoder", "decoder", "encoded", "wa
 PASSES = {1: "pass1", 2: "pass2"}
 
 # What the weights were trained at, in the form of `void run --settings`.
-SETTINGS = """\
-height = 64
-width = 112
-window = 21
+SETTINGS = f"""\
+height = {HEIGHT}
+width = {WIDTH}
+window = {FRAMES}
 overlap = 8
 crop = "full"
 mask_levels = "quad"
@@ -118,4 +120,4 @@ def ship(work: Path, folder: Path, card: Mapping[str, Any], readme: str = "") ->
         write_networks(made, networks, card, torch.float16)
         if readme:
             (made / "README.md").write_text(readme, encoding="utf-8")
-        (made / "settings.toml").write_text(SETTINGS, encoding="utf-8")
+        (made / shipped.SETTINGS).write_text(SETTINGS, encoding="utf-8")
