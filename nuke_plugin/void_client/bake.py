@@ -15,7 +15,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +77,8 @@ class Bake:
 
     def write(self) -> None:
         """Record the bake in its folder."""
-        fields = {
-            "ids": self.ids,
-            "frames": [self.frames.first, self.frames.last],
-            "inputs": list(self.inputs),
-            "result": self.result,
-            "prompt": self.prompt,
-            "settings": self.settings,
-            "label": self.label,
-            "facts": self.facts,
-            "hints": self.hints,
-            "roto_keys": self.roto_keys,
-            "colour": self.colour,
-            "farm": self.farm,
-        }
+        fields = {**asdict(self), "frames": [self.frames.first, self.frames.last]}
+        del fields["folder"]  # the record is in it, wherever that is by now
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / RECORD, (json.dumps(fields, indent=2) + "\n").encode())
 
