@@ -6,7 +6,7 @@ import logging
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ from void_client.errors import BadInput
 
 from . import messages
 from .announcer import Announcer
-from .folder import NO_ROOM, result_file
+from .folder import result_file
 from .guard import Guard
+from .intake import Intake
 from .jobs import Job
 from .journal import BadJournal
 from .messages import RefusedMessage
 from .metrics import Metrics
-from .receiving import BadUpload, Upload, Want
 from .runner import Runner
 from .socket import LARGEST_FRAME, CannotServe, ClientSocket
 from .store import JobStore, Keeping
@@ -72,6 +72,7 @@ class Front:
             self._close(linger=0)
             raise CannotServe(f"the spool {spool} can't be used ({error}): make room, or check its rights") from error
         self._announcer = Announcer(self._clients, self._store, self._metrics.ended)
+        self._intake = Intake(self._clients, self._store, self._announcer, self._metrics)
         self._runner = Runner(self._context, worker_arguments, devices, limits, self._store, self._announcer)
         self._drain = drain
         self._stops = 0
@@ -103,7 +104,7 @@ class Front:
             while not self._may_end():
                 ready = dict(poller.poll(200))
                 if bell.fileno() in ready:
-                    self._from_spooler()
+                    self._intake.collect()
                 if self._clients.socket in ready:
                     self._from_client()
                 for worker in self._runner.workers:
@@ -182,7 +183,7 @@ class Front:
             case messages.Submit():
                 self._submit(client, user, message)
             case messages.Chunk():
-                self._chunk(self._find(user, message.job), message, payload)
+                self._intake.take(self._find(user, message.job), message, payload)
             case messages.Attach():
                 self._attach(client, self._find(user, message.job), message)
             case messages.Fetch():
@@ -226,80 +227,14 @@ class Front:
         job.watchers.add(client)
         self._clients.send(client, "accepted", job=job.id)
         if job.upload:
-            job.sender = client
-            self._ask(job, job.upload.ask_again())
-            self._ask(job, job.upload.ask())
-
-    def _ask(self, job: Job, wants: Iterable[Want]) -> None:
-        for want in wants:
-            self._clients.send(
-                job.sender,
-                "want",
-                job=job.id,
-                input=want.input,
-                frame=want.frame,
-                offset=want.offset,
-                length=want.length,
-            )
-
-    def _chunk(self, job: Job, chunk: messages.Chunk, payload: bytes | memoryview) -> None:
-        if not job.upload:
-            return  # what was on its way when the job ended
-        try:
-            job.upload.add(chunk, payload)
-        except BadUpload as error:
-            self._bad_upload(job, error)
-        else:
-            self._metrics.received.inc(len(payload))
-
-    def _from_spooler(self) -> None:
-        """Go on with the jobs whose pieces have been written."""
-        self._store.spooler.hush()
-        for job in self._store:
-            if not job.upload:
-                continue
-            try:
-                came = job.upload.collect()
-            except BadUpload as error:
-                self._bad_upload(job, error)
-            except OSError as error:
-                self._upload_fails(job, error)
-            else:
-                if came:
-                    self._came(job, job.upload)
-
-    def _came(self, job: Job, upload: Upload) -> None:
-        job.unused, job.message = 0.0, ""
-        if upload.done:
-            job.move("queued")
-            self._announcer.changed(job)
-        else:
-            self._ask(job, upload.ask())
-
-    def _bad_upload(self, job: Job, error: BadUpload) -> None:
-        job.fail(error.code, str(error))
-        log.warning("job %s failed: %s", job.id, error)
-        self._announcer.changed(job)
-
-    def _upload_fails(self, job: Job, error: OSError) -> None:
-        """A full disk is waited for; whoever attaches is asked again."""
-        log.error("job %s: the spool can't be written (%s)", job.id, error.strerror)
-        if error.errno in NO_ROOM and job.upload:
-            job.upload.start_over()
-            job.message = "waiting: the server's disk is full. It goes on once there is room in the server's spool"
-            self._announcer.progressed(job)
-        else:
-            job.fail("internal", f"the server's spool can't be written ({error.strerror}): its log has the details")
-            self._announcer.changed(job)
+            self._intake.begin(job, job.upload, client)
 
     def _attach(self, client: bytes, job: Job, message: messages.Attach) -> None:
         job.watchers.add(client)
         if job.ended:
             job.unused = 0.0
         if job.upload and message.sends and job.upload.idle():
-            job.sender = client  # the one before may be gone
-            self._ask(job, job.upload.ask_again())
-            self._ask(job, job.upload.ask())
+            self._intake.begin(job, job.upload, client)  # the one before may be gone
         for result in list(job.results.values())[message.results :]:
             self._clients.send(client, "result", job=job.id, frame=result.frame, size=result.size, sha256=result.sha256)
         self._clients.send(client, "state", **job.describe())
