@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence, FrameRange
 
+from void_server.batch.prepare import Outcome
 from void_server.batch.rates import exact_rate
 from void_server.batch.timeline import BrokenShot, Shot, read_timeline
+from void_server.batch.write_back import with_results
 
 NTSC = Fraction(24000, 1001)
 
@@ -321,3 +323,14 @@ def test_an_edl_says_a_retime_in_its_m2_line(tmp_path: Path) -> None:
         '* LOC: 01:00:00:10 RED  VOID {plate = "p.%04d.exr", roto = "r.exr"}\n'
     )
     assert "retimed (LinearTimeWarp x0.5)" in reason(path)
+
+
+def test_a_result_that_does_not_say_what_it_was_made_of_is_of_the_other_media(tmp_path: Path) -> None:
+    marked = clip("a", None, span(1005, 4), roto="r.exr")
+    marked.set_media_references({"EXR": sequence(count=20), "VOID": sequence("earlier", count=20)}, "VOID")
+    edit = read_timeline(write(tmp_path / "cut.otio", marked))
+    (shot,) = edit.shots
+    assert isinstance(shot, Shot)
+    assert shot.inputs["plate"].folder == tmp_path / "shot"
+    (written,) = with_results(edit, [Outcome(shot, "done", manifest={"void": "1"})], tmp_path, "void").find_clips()
+    assert written.media_references()["VOID"].metadata["void"]["original"] == "EXR"

@@ -12,6 +12,8 @@ import opentimelineio as otio
 from void_client.errors import BadInput
 from void_client.sequences import FileSequence, FrameRange
 
+from .mark import KEY
+
 RESULT = "VOID"  # the key of a result's media reference
 
 # A frame number in a URL that was not encoded: %04d is no escape that a file name would have.
@@ -37,7 +39,7 @@ def media_of(clip: otio.schema.Clip, key: str, plate: str, start_frame: int | No
     start_frame: the number of the first file, where the reference does not say it. folder: that of the timeline, to
     which paths are relative. Raises BadInput for what can't be a plate.
     """
-    reference = clip.media_references()[_key(clip, key)]
+    reference = clip.media_references()[original_key(clip, key)]
     available = _available(reference)
     rate = reference.available_range.start_time.rate if available else None
     if plate:
@@ -47,6 +49,21 @@ def media_of(clip: otio.schema.Clip, key: str, plate: str, start_frame: int | No
         first = first if start_frame is None else start_frame
     start = available.first if available else _start(clip)
     return Media(files, rate, available, 0 if first is None else first - start)
+
+
+def original_key(clip: otio.schema.Clip, key: str = "") -> str:
+    """Of the reference under `key` (empty: the active one), or, if that is a batch's result, of what that was made of.
+
+    Raises BadInput where there is none under `key`.
+    """
+    references = clip.media_references()
+    if key and key not in references:
+        raise BadInput(f"it has no media '{key}', only {', '.join(references)}: name one of these in its mark")
+    active: str = key or clip.active_media_reference_key
+    if active != RESULT:
+        return active
+    others = [name for name in references if name != RESULT]
+    return str(references[RESULT].metadata.get(KEY, {}).get("original", others[0] if others else RESULT))
 
 
 def frames_of(span: otio.opentime.TimeRange, rate: float) -> FrameRange:
@@ -80,18 +97,6 @@ def path_of(url: str, folder: Path) -> Path:
     if len(parts.scheme) > 1:
         raise BadInput(f"its media {url} is no file: write a path or a file:// URL")
     return folder / unquote(_PATTERN.sub("%25", url))  # with a scheme of one letter it is a drive
-
-
-def _key(clip: otio.schema.Clip, key: str) -> str:
-    """The reference to read; never that of an earlier batch's result."""
-    references = clip.media_references()
-    if key and key not in references:
-        raise BadInput(f"it has no media '{key}', only {', '.join(references)}: name one of these in its mark")
-    active = key or clip.active_media_reference_key
-    if active == RESULT:
-        others = [name for name in references if name != RESULT]
-        active = str(references[RESULT].metadata.get("void", {}).get("original", others[0] if others else RESULT))
-    return active
 
 
 def _available(reference: otio.core.MediaReference) -> FrameRange | None:

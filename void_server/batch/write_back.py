@@ -13,7 +13,7 @@ from void_client.delivery import write_atomically
 from void_client.errors import BadInput
 
 from .mark import KEY, fields_of, is_void, with_paths
-from .media import RESULT
+from .media import RESULT, original_key
 from .prepare import Outcome
 from .timeline import Edit, Shot
 
@@ -58,9 +58,7 @@ def with_results(edit: Edit, outcomes: list[Outcome], out: Path, active: Active)
 
 def _add_result(clip: otio.schema.Clip, shot: Shot, active: Active) -> None:
     references = dict(clip.media_references())
-    original = clip.active_media_reference_key
-    if original == RESULT:  # of an earlier batch
-        original = str(references[RESULT].metadata.get(KEY, {}).get("original", otio.schema.Clip.DEFAULT_MEDIA_KEY))
+    original = original_key(clip)
     if clip.source_range is None:  # the result has perhaps another range than the media
         clip.source_range = references[original].available_range
     references[RESULT] = _reference(shot, original)
