@@ -22,7 +22,7 @@ def write_picture(target: Path, plate: Path, result: Path, colour: Colour) -> No
 
     Raises BadInput where one can't be read or the picture can't be written.
     """
-    space = WorkingSpace(colour["name"], tuple(colour["matrix"]))
+    space = WorkingSpace.from_dict(colour)
     try:
         before, after = read_frame(plate), read_frame(result)
         window = before.display_window

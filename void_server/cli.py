@@ -152,7 +152,7 @@ def build_quadmask(
             from .overlay import write_overlay
             from .plates.working_space import WorkingSpace
 
-            space = WorkingSpace(job.colour["name"], tuple(job.colour["matrix"]))
+            space = WorkingSpace.from_dict(job.colour)
             write_overlay(overlay, job.inputs["plate"], FileSequence.parse(out), job.frames, space)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,11 @@ class WorkingSpace:
 
     name: str = "linear Rec.709"
     matrix: Matrix = IDENTITY
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> WorkingSpace:
+        """The space that a job or a manifest names: `name` and `matrix`."""
+        return cls(given["name"], tuple(given["matrix"]))
 
     def to_rec709(self, rgb: Pixels) -> Pixels:
         """Working-space float32 [h, w, 3], any range, as linear Rec.709; the very array where the two are one.

@@ -170,7 +170,7 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
         kind: Footage(name, {number: path for number in numbers if (path := input_file(folder, kind, number)).exists()})
         for kind, name in command["inputs"].items()
     }
-    space = WorkingSpace(command["colour"]["name"], tuple(command["colour"]["matrix"]))
+    space = WorkingSpace.from_dict(command["colour"])
     plate = replace(footage.pop("plate"), space=space)
     reporter = Reporter(command["job"], settings, pipe, cancellations)
     mattes = Mattes(footage.get("roto"), footage.get("affected"), footage.get("quadmask"))
