@@ -113,10 +113,9 @@ def ship(
 ) -> None:
     """Write the trained model as a weights folder in half precision."""
     with reported():
-        from .training.work import CARD
         from .training.work import ship as write
 
-        write(work, out, CARD)
+        write(work, out)
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         typer.echo(f"{out}: {size / 2**20:.1f} MiB")
 

@@ -40,12 +40,15 @@ class Encoded:
         return len(self.truth)
 
 
-def encode_pair(vae: VideoVae, pair: Pair, settings: PassSettings, number: int = 1) -> Encoded:
-    """One pair, N = 1, in float32; the noise on the picture follows settings.seed, as in the passes."""
+def encode_pair(vae: VideoVae, pair: Pair, settings: PassSettings) -> Encoded:
+    """One pair, N = 1, in float32; the noise on the picture follows settings.seed, as in the passes.
+
+    Both passes learn from it, so settings.mask_levels must be "quad": else each would see a mask of its own.
+    """
     frames = len(pair.without)
     indices = padded_frame_indices(frames, padded_length(frames, settings.window, settings.max_frames))
     chunks = zip(
-        mask_chunks(pair.quadmask, indices, number, settings),
+        mask_chunks(pair.quadmask, indices, 1, settings),
         video_chunks(pair.with_object, indices, settings, seeded_noise(settings)),
         video_chunks(pair.without, indices, settings, None),
         strict=True,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
@@ -109,7 +107,7 @@ def prompt_of_none() -> torch.Tensor:
     return torch.zeros(1, 226, int(TINY["text_embed_dim"]))
 
 
-def ship(work: Path, folder: Path, card: Mapping[str, Any], readme: str = "") -> None:
+def ship(work: Path, folder: Path) -> None:
     """Write a trained model as a weights folder in half precision; `folder` must be new or empty."""
     with new_folder(folder) as made:
         networks = Networks(
@@ -117,7 +115,5 @@ def ship(work: Path, folder: Path, card: Mapping[str, Any], readme: str = "") ->
             new_text_encoder(int(TINY["text_embed_dim"]), silent=True).half(),
             (trained_transformer(work, 1), trained_transformer(work, 2)),
         )
-        write_networks(made, networks, card, torch.float16)
-        if readme:
-            (made / "README.md").write_text(readme, encoding="utf-8")
+        write_networks(made, networks, CARD, torch.float16)
         (made / shipped.SETTINGS).write_text(SETTINGS, encoding="utf-8")
