@@ -46,81 +46,10 @@ from void_server.stages import AHEAD, THREADS
 from .folder import NO_ROOM, checkpoint_folder, input_file, result_file
 from .link import Message, Pipe, messages
 from .logs import LogFormat, LogLevel, Secrets, log_to_stderr
+from .reporter import Cancellations, JobStopped, Reporter
 from .watch import ALIVE_EVERY
 
 log = logging.getLogger("void.worker")
-
-
-class JobStopped(Exception):
-    """The job that runs is to stop: it was cancelled, or is to be gone on with later."""
-
-
-class Cancellations:
-    """Ids of jobs to be stopped; filled by the thread that reads the pipe."""
-
-    def __init__(self) -> None:
-        self._ids: set[str] = set()
-
-    def add(self, job: str) -> None:
-        self._ids.add(job)
-
-    def discard(self, job: str) -> None:
-        """Let a job run that was stopped before."""
-        self._ids.discard(job)
-
-    def check(self, job: str) -> None:
-        """Raise JobStopped if this job is to stop."""
-        if job in self._ids:
-            raise JobStopped
-
-
-class Reporter:
-    """A shot's Progress: tells the front, with the seconds left, and stops a job within a step when asked to."""
-
-    def __init__(self, job: str, settings: ShotSettings, pipe: Pipe, cancellations: Cancellations) -> None:
-        self._job = job
-        self._settings = settings
-        self._pipe = pipe
-        self._cancellations = cancellations
-        self._stage, self._first = "", 0
-        self._started = self._told = time.monotonic()
-
-    def step(self, stage: str, step: int, steps: int) -> None:
-        """Report a step. Raises JobStopped."""
-        self._cancellations.check(self._job)
-        now = time.monotonic()
-        if stage != self._stage:
-            # A stage that a restart goes on with begins at a later step. Others may first be told of at their first.
-            self._stage, self._first = stage, step if step > 1 else 0
-            self._started = self._told if step == 1 else now
-        self._told = now
-        self._pipe.send(
-            "progress", job=self._job, stage=stage, step=step, steps=steps, eta=self._left(stage, step, steps)
-        )
-
-    def _left(self, stage: str, step: int, steps: int) -> float | None:
-        """Seconds left, from this stage's pace; in pass 1 with what pass 2 will take at that pace."""
-        done = step - self._first
-        if done == 0:
-            return None
-        left = float(steps - step)
-        if stage == "pass1" and self._settings.passes == 2:
-            branches = 1 if self._settings.pass2.guidance_scale == 1.0 else 2
-            left += self._settings.pass2.steps * branches
-        return left * (time.monotonic() - self._started) / done
-
-    def part(self, number: int, count: int) -> None:
-        """Say which run of the engine this is."""
-        self._pipe.send("part", job=self._job, part=number, parts=count)
-        self._stage = ""  # the next one begins anew, though it may be of the same name
-
-    def notice(self, text: str) -> None:
-        """Pass a sentence for the artist on."""
-        self._pipe.send("notice", job=self._job, text=text)
-
-    def hints(self, text: str) -> None:
-        """Pass the hints on that somebody was asked for."""
-        self._pipe.send("hints", job=self._job, text=text)
 
 
 def run_job(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancellations: Cancellations) -> None:
