@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# Two processes, each with whole files: most tests wait for servers.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# Two processes, each with whole files: most tests wait for servers. In their own order: the longest files are short ones.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all plugin lint format clean
 

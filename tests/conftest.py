@@ -18,7 +18,7 @@ from void_server.demo.scene import Scene
 from void_server.serving import own_server
 
 TESTS = Path(__file__).parent
-# Processes started here find the tests' stand-in engines, and leave the machine's cores to each other.
+# Processes started here find the tests' stand-in engines. One thread each, here and there: tests run side by side.
 os.environ["PYTHONPATH"] = str(TESTS)
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("OCIO", None)  # of whoever runs the tests: plates are linear Rec.709 unless a test says otherwise

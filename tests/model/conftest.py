@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from void_server.model import PassSettings, VoidModel, WeightsFolder
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = Path(os.environ.get("VOID_SHARED", ROOT.parent / "shared")) / "goldens"
-
-torch.set_num_threads(1)  # small tensors: a second thread costs more than it brings
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,15 @@ def waits(following: Following) -> bool:
     return bool(following.messages) and "disk is full" in following.messages[-1]
 
 
-@pytest.mark.parametrize(("stage", "frames"), [("receiving", 0.0), ("masking", 0.0), ("masking", 2.5)])
-@pytest.mark.parametrize("engine", ["engines:Dimmer", pytest.param("void", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("engine", "stage", "frames"),
+    [
+        ("engines:Dimmer", "receiving", 0.0),
+        ("engines:Dimmer", "masking", 0.0),
+        ("engines:Dimmer", "masking", 2.5),
+        pytest.param("void", "masking", 2.5, marks=pytest.mark.slow),
+    ],
+)
 def test_a_job_waits_for_room_wherever_it_was_and_its_result_is_the_same(
     disk: SmallDisk, shot: Path, tmp_path: Path, engine: str, stage: str, frames: float, request: pytest.FixtureRequest
 ) -> None:

@@ -17,8 +17,6 @@ from void_server.training.autoencoder import (
 from void_server.training.loop import Schedule, Training
 from void_server.training.pairs import Pair, make_pair
 
-torch.set_num_threads(1)
-
 SMALL = {"block_out_channels": (4, 8, 8, 8), "norm_num_groups": 2}
 
 

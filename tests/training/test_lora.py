@@ -12,8 +12,6 @@ from void_server.training.loop import Schedule
 from void_server.training.lora import train_lora
 from void_server.training.pairs import make_pair
 
-torch.set_num_threads(1)
-
 SIZE = {"height": 32, "width": 48, "window": 5}
 
 

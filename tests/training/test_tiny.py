@@ -12,8 +12,6 @@ from void_server.model.warped_noise import warp_clip
 from void_server.training import layout
 from void_server.training.tiny import write_random_weights
 
-torch.set_num_threads(2)
-
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from void_server.model import PassSettings, VoidModel, WeightsFolder
 from void_server.training.pairs import make_pair
-
-torch.set_num_threads(2)
 
 
 def train(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -21,6 +18,7 @@ def train(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_from_nothing_to_weights_that_run(tmp_path: Path) -> None:
     work, out = tmp_path / "work", tmp_path / "weights"
     assert train("autoencoder", work, "--steps", 1).returncode == 0

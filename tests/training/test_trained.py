@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from void_client.client import Client
 
 from bench.tiny_quality import PASS1, PASS2, Figures, judged
@@ -34,7 +33,6 @@ def kinds() -> list[str]:
 
 @pytest.fixture(scope="module")
 def figures() -> Figures:
-    torch.set_num_threads(2)
     folder = WeightsFolder.find(FOLDER)
     model = VoidModel.load(folder.base, folder.pass1, folder.pass2)
     pairs = [make_pair(FIRST_HELD_OUT + index) for index in range(CLIPS)]

@@ -21,8 +21,6 @@ from void_server.training.loop import Schedule, Training
 from void_server.training.pairs import Pair, make_pair
 from void_server.training.transformer import Denoising, merged_tokens, new_transformer, predict, reused
 
-torch.set_num_threads(1)
-
 FRAMES, HEIGHT, WIDTH = 5, 32, 48
 SETTINGS = PassSettings.pass1(height=HEIGHT, width=WIDTH, window=FRAMES, mask_levels="quad")
 SMALL = {"num_layers": 1, "num_attention_heads": 2, "attention_head_dim": 16}
