@@ -30,7 +30,7 @@ TINY = {
     "patch_bias": False,
     "use_rotary_positional_embeddings": True,
 }
-FIRST_STEP = 0.4  # of the samples are pure noise, where the sampler starts and all is decided
+FIRST_STEP = 0.7  # of the samples are pure noise, where the sampler starts and all is decided
 _STREAM = 0x7F
 
 # Indices of some pairs and random numbers to noise for them, [B, Tl, 16, h, w].
