@@ -101,7 +101,7 @@ class Job:
 
     def _note_fetched(self) -> bool:
         """A client that keeps up has had every frame before the worker says that the job is done."""
-        self.fetched = self.fetched or (self.state == "done" and len(self.served) == len(self.results))
+        self.fetched = self.fetched or (self.state == "done" and len(self.served) == len(self.spec.frames))
         return self.fetched
 
     def fail(self, code: str, message: str) -> None:
