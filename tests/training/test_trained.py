@@ -21,7 +21,7 @@ from void_server.training.quality import summarise
 from void_server.training.shipped import FOLDER, settings_of
 
 CLIPS = 20
-GAIN, SHARE, NEAR = 2.0, 0.4, 0.7  # dB in the mask over the best method without a model; support scenes alone
+GAIN, SHARE, NEAR = 4.0, 0.55, 0.8  # dB in the mask over the best method without a model; support scenes alone
 
 pytestmark = pytest.mark.timeout(1200)
 
