@@ -44,7 +44,7 @@ class Dropped:
 
     def look(self) -> None:
         """Let go of connections that are gone; to be called often, for until then the other side waits for its end."""
-        while self._monitor.get(zmq.EVENTS) == zmq.POLLIN:  # poll(0) takes ten times as long, at every message
+        while int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN:  # poll(0) takes ten times as long, at every message
             gone = self._open.pop(int(recv_monitor_message(self._monitor)["value"]), None)
             if gone:
                 client, connection = gone
