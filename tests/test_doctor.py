@@ -50,6 +50,7 @@ def test_a_server_that_answers_is_told_with_its_jobs(examined: Examined, server:
     assert "is ready, dimmer" in found["server"]["text"]
 
 
+@pytest.mark.slow
 def test_each_fault_is_named_with_what_to_do(examined: Examined, tmp_path: Path) -> None:
     spool = tmp_path / "damaged"
     spool.mkdir()

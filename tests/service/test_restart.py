@@ -228,6 +228,7 @@ def test_a_cancellation_outlives_the_server(killable: Server, shot: Path, tmp_pa
     assert isinstance(following.error, JobCancelled)
 
 
+@pytest.mark.slow
 def test_what_has_been_fetched_goes_after_its_time_and_what_has_not_stays(shot: Path, tmp_path: Path) -> None:
     server = Server(tmp_path / "spool", "--keep", 0.003)
     with Client(server.address) as client:

@@ -343,6 +343,7 @@ def test_frames_of_many_chunks_arrive_whole(client: Client, shot: Path, tmp_path
     assert np.array_equal(read_frame(result).channel("R")[outside], noise[outside])
 
 
+@pytest.mark.slow
 def test_a_server_says_why_it_cannot_start(void: Any, server: str, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     assert void("weights", "tiny", weights).returncode == 0

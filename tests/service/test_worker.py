@@ -29,6 +29,7 @@ def deaths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_loads_again_does_not_end_the_server(
     deaths: Path, shot: Path, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_worker_that_dies_while_it_loads_again_does_not_end_the_server(
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_first_load_is_tried_three_times(void: Any, deaths: Path, shot: Path, tmp_path: Path) -> None:
     deaths.write_text("2")
     server = Server(tmp_path / "spool")
@@ -82,6 +84,7 @@ def test_a_frame_that_is_never_decoded_costs_the_worker_and_the_job_is_tried_aga
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_is_noticed_in_any_stage_and_a_long_step_is_not(shot: Path, tmp_path: Path) -> None:
     server = Server(tmp_path / "spool", "--heartbeat-limit", 10, "--devices", "cpu")
     go = tmp_path / "go"

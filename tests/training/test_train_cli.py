@@ -53,6 +53,7 @@ def test_from_nothing_to_weights_that_run(tmp_path: Path) -> None:
     assert np.isfinite(result).all()
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said(tmp_path: Path, tiny_folder: Path) -> None:
     for arguments, what in (
         (("pass1", tmp_path), "encode some first"),
