@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# Two processes, each with whole files: most tests wait for servers. In their own order: the longest files are short ones.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Several processes, each with whole files: most tests wait for servers. In their own order: the longest files are short ones.
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all plugin lint format clean
 
@@ -12,10 +12,10 @@ demo: $(READY)
 	$(BIN)/void demo --out demo_out
 
 test: $(READY)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -n 3 -m "not slow"
 
 test-all: $(READY)
-	$(PYTEST)
+	$(PYTEST) -n 2
 
 plugin: $(READY)
 	$(BIN)/python -m tools.plugin_zip
