@@ -217,12 +217,12 @@ class Transfer:
         download = self._downloads[0] if self._downloads else None
         if download and (message["frame"], message["offset"]) == (download.frame, download.came):
             download.add(payload)
-            if download.came >= download.size:
-                self._downloads.popleft()
-                self._ask()
-                self._taker.take(download)
-                self.taken += 1
+        whole = self._downloads.popleft() if download and download.came >= download.size else None
+        # Asked for first: the next frame comes while this one is handed over.
         self._ask()
+        if whole:
+            self._taker.take(whole)
+            self.taken += 1
 
     def finish(self) -> None:
         """Wait until every frame that has come is done with. Raises what `on_frame` raises."""
