@@ -62,10 +62,10 @@ class Watch:
     def trouble(self, pid: int, stage: str) -> str:
         """Why this worker must end, for an artist; empty where it is within its limits. stage: of its job, or empty."""
         limits, now = self._limits, time.monotonic()
-        weigh = limits.memory and now - self._weighed >= WEIGH_EVERY
-        self._weighed = now if weigh else self._weighed
-        if weigh and own_memory(pid) > limits.memory:
-            return f"it took more than {limits.memory / 2**30:.1f} GiB of memory"
+        if limits.memory and now - self._weighed >= WEIGH_EVERY:
+            self._weighed = now
+            if own_memory(pid) > limits.memory:
+                return f"it took more than {limits.memory / 2**30:.1f} GiB of memory"
         if limits.decoding and stage in DECODING and now - self._heard > limits.decoding:
             return f"it came no further for {limits.decoding:.0f} s"
         silence = limits.silence if self._spoke else max(limits.silence, FIRST_WORDS)

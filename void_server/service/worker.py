@@ -15,7 +15,6 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -109,7 +108,8 @@ def _make(engine: Engine, tools: MaskTools, command: Message, pipe: Pipe, cancel
     else:
         frames = remove_object(plate, mattes, settings, engine, reporter, prompt=command["prompt"], **given)
     keep = functools.partial(_keep, folder, _metadata(command, engine))
-    left = _without(frozenset(command["finished"]), zip(numbers, frames, strict=True))
+    finished = frozenset(command["finished"])
+    left = ((number, frame) for number, frame in zip(numbers, frames, strict=True) if number not in finished)
     for result in ordered_map(keep, left, threads=THREADS, ahead=AHEAD):
         pipe.send("result", job=command["job"], **result)
 
@@ -127,10 +127,6 @@ def _metadata(command: Message, engine: Engine) -> dict[str, Any]:
         "void/colourspace_matrix": " ".join(f"{entry:.9g}" for entry in command["colour"]["matrix"]),
     }
     return facts | ({"void/notice": engine.notice} if engine.notice else {})
-
-
-def _without(finished: frozenset[int], frames: Iterable[tuple[int, Frame]]) -> Iterator[tuple[int, Frame]]:
-    return ((number, frame) for number, frame in frames if number not in finished)
 
 
 def _keep(folder: Path, metadata: dict[str, Any], numbered: tuple[int, Frame]) -> dict[str, Any]:
