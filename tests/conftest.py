@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ Void = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: two processes share them out, and neither should wait for the other at the end."""
+    """The longest files first: processes share the files out, and none should wait for another at the end."""
     items.sort(key=lambda item: "training" not in item.path.parts)
 
 
@@ -59,11 +59,9 @@ def shot(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def dimming_server(log: Path) -> Iterator[str]:
+def dimming_server(log: Path) -> AbstractContextManager[str]:
     """The address of a `void serve` with the stand-in engine: the whole service, without the model."""
-    with own_server(weights=None, engine="engines:Dimmer", log=log) as address:
-        yield address
+    return own_server(weights=None, engine="engines:Dimmer", log=log)
 
 
 @pytest.fixture(scope="session")

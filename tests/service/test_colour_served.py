@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from following import take
 from shots_on_disk import write_flat_shot
 from void_client.client import Client, Job
 from void_client.colour import IDENTITY, Colour, fault, linear_rec709
 from void_client.errors import Refused
-from void_client.follow import follow
 from void_client.sequences import FileSequence, FrameRange
 
 from void_server.plates.exr import read_frame, write_frame
@@ -48,14 +48,7 @@ def test_the_worker_computes_in_rec709_and_the_result_says_what_it_is_in(client:
             frame.channel(name)[...] = value
         path.write_bytes(write_frame(frame))
     sent = job(tmp_path, {"name": "ACES - ACEScg", "matrix": ACESCG})
-    frames: dict[int, bytes] = {}
-    follow(
-        client,
-        client.submit(sent),
-        on_frame=lambda number, data, _: frames.__setitem__(number, data),
-        inputs=sent.inputs,
-    )
-    result = read_frame(frames[2])
+    result = read_frame(take(client, sent, client.submit(sent))[2])
     header = result.parts[0].header
     assert header["void/colourspace"] == "ACES - ACEScg"
     assert np.allclose([float(entry) for entry in header["void/colourspace_matrix"].split()], ACESCG, atol=1e-8)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from following import take
 from void_client.client import Client, Job
 from void_client.errors import JobFailed
 from void_client.follow import follow
@@ -56,20 +57,9 @@ def test_a_damaged_frame_fails_its_job_by_name_and_the_same_worker_does_the_next
     damaged = replace(whole, inputs=whole.inputs | {name: FileSequence(tmp_path, f"{name}.%04d.exr")})
     worker = client.status()["workers"][0]["pid"]
 
-    frames: dict[int, bytes] = {}
+    came: list[int] = []
     with pytest.raises(JobFailed, match=rf"frame 1004 of {name}\.%04d\.exr .*: render it") as caught:
-        follow(
-            client,
-            client.submit(damaged),
-            on_frame=lambda number, data, _: frames.__setitem__(number, data),
-            inputs=damaged.inputs,
-        )
-    assert (caught.value.code, frames) == ("bad_input", {}), "every frame is looked at before the first is made"
-    follow(
-        client,
-        client.submit(whole),
-        on_frame=lambda number, data, _: frames.__setitem__(number, data),
-        inputs=whole.inputs,
-    )
-    assert list(frames) == list(FRAMES)
+        follow(client, client.submit(damaged), on_frame=lambda number, *_: came.append(number), inputs=damaged.inputs)
+    assert (caught.value.code, came) == ("bad_input", []), "every frame is looked at before the first is made"
+    assert list(take(client, whole, client.submit(whole))) == list(FRAMES)
     assert client.status()["workers"][0]["pid"] == worker
