@@ -3,7 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# Several processes, each with whole files: most tests wait for servers. In their own order: the longest files are short ones.
+# Several processes, each with whole files: most tests wait for servers. In the order of tests/conftest.py, the longest
+# files first; left to itself, the plugin would begin with those that have the most tests.
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all plugin lint format clean

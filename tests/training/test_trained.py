@@ -1,6 +1,6 @@
 """The tiny weights of the package remove what they were trained to remove, on scenes that they have never seen.
 
-The floors lie below what bench/tiny_quality.py shows on 200 clips: twenty clips stray.
+The floors lie below what bench/tiny_quality.py shows on more clips: twenty stray.
 """
 
 from __future__ import annotations
