@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from void_server.training import loop
 from void_server.training.loop import LOG, STATE, Figures, LossAt, Schedule, Training
 from void_server.training.optimiser import optimisers, orthogonal
 
@@ -57,6 +58,28 @@ def test_every_step_is_logged_once(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 13))
     assert [line["step_again"] for line in lines] == list(range(12))
+
+
+def test_the_average_is_judged_now_and_then_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "JUDGED_EVERY", 6)
+    trained(tmp_path / "alone")
+    model, seen = new_model(), []
+
+    def judge() -> Figures:
+        seen.append({name: weight.detach().clone() for name, weight in model.named_parameters()})
+        return {"held_out": float(len(seen))}
+
+    training = Training(model, tmp_path / "judged", SCHEDULE)
+    training.run(losses(model), judge)
+    assert (tmp_path / "judged" / STATE).read_bytes() == (tmp_path / "alone" / STATE).read_bytes()
+    for name, weight in model.named_parameters():
+        assert torch.equal(seen[-1][name], training.average[name])
+        assert not torch.equal(seen[-1][name], weight)
+    lines = [json.loads(line) for line in (tmp_path / "judged" / LOG).read_text().splitlines()]
+    told = {line["step"]: line["held_out"] for line in lines if "held_out" in line}
+    assert told == {6: 1.0, 12: 2.0}
 
 
 def test_rates_rise_stay_and_fall() -> None:

@@ -1,6 +1,7 @@
 """Training a transformer: the target is the scheduler's, the conditions are the passes', and the loss falls."""
 
 import contextlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,16 +11,19 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
+from safetensors.torch import save_file
 
 from void_server.model import Checkpoint, PassSettings, VoidModel, WeightsFolder
 from void_server.model.denoise import denoise
 from void_server.model.vae import VideoVae
-from void_server.training import encoded
+from void_server.training import encoded, loop
 from void_server.training.encoded import Encoded, encode_pair, read_shards, shard_names, write_shards
 from void_server.training.layout import SCHEDULER
-from void_server.training.loop import Schedule, Training
+from void_server.training.loop import LOG, Schedule, Training
 from void_server.training.pairs import Pair, make_pair
+from void_server.training.stages import HELD_OUT_FROM, train_pass
 from void_server.training.transformer import Denoising, merged_tokens, new_transformer, predict, reused
+from void_server.training.work import ENCODED, PASSES
 
 FRAMES, HEIGHT, WIDTH = 5, 32, 48
 SETTINGS = PassSettings.pass1(height=HEIGHT, width=WIDTH, window=FRAMES, mask_levels="quad")
@@ -79,6 +83,23 @@ def test_a_model_that_knows_another_truth_has_the_loss_of_its_error() -> None:
     loss = Denoising(Oracle(wrong), pairs, torch.zeros(1, 226, 8), scheduler=SCHEDULER)
     found = loss.loss(np.zeros(1, int), torch.randn(1, *pairs.truth.shape[1:]), torch.tensor([999]))
     assert found.item() == pytest.approx(0.25 * 3 / 4, rel=1e-4)  # sigma is 1 there
+
+
+def test_what_is_held_out_is_judged_at_pure_noise_every_pair_once() -> None:
+    pairs = some_pairs(5)
+    off = torch.arange(5.0).view(5, 1, 1, 1, 1) / 10
+    pairs.weights[:] = 1
+    # As many at once as there are, so that the oracle's truths are those of the pairs that it is asked for.
+    loss = Denoising(Oracle(pairs.truth + off), pairs, torch.zeros(1, 226, 8), scheduler=SCHEDULER, batch=5)
+    assert loss.held_out()["held_out"] == pytest.approx(off.square().mean().item(), rel=1e-4)
+
+
+def test_held_out_pairs_are_told_in_batches_alike() -> None:
+    model, pairs, prompt = new_transformer(**SMALL), some_pairs(5), torch.zeros(1, 226, 16)
+    torch.nn.init.normal_(model.proj_out.weight, std=0.01)
+    one, other = (Denoising(model, pairs, prompt, scheduler=SCHEDULER, batch=size) for size in (2, 5))
+    assert one.held_out() == one.held_out()
+    assert one.held_out()["held_out"] == pytest.approx(other.held_out()["held_out"], rel=0.05)  # other noise
 
 
 def test_sampling_a_model_that_knows_the_truth_returns_it() -> None:
@@ -168,6 +189,35 @@ def test_noise_made_new_is_still_warped_and_white() -> None:
     flat = again[:, 0].reshape(8, -1)
     mixed = (flat @ flat.T / flat.shape[1]).fill_diagonal_(0)
     assert mixed.abs().max() < 0.3  # no channel in its old place but by chance
+
+
+def write_files(work: Path, count: int) -> None:
+    """Encoded pairs of the tiny model's size, one a file, that are zero, but for those in the last file."""
+    parts = {"truth": torch.zeros(1, 6, 16, 8, 14), "weights": torch.ones(1, 6, 1, 8, 14)}
+    conditions = torch.zeros(1, 6, 32, 8, 14)
+    (work / ENCODED).mkdir(parents=True)
+    for number in range(count):
+        last = {"truth": parts["truth"] + 100.0} if number == count - 1 else {}
+        save_file(parts | last | {"conditions": conditions}, work / ENCODED / f"{number:06d}.safetensors")
+
+
+def logged(work: Path) -> list[dict[str, float]]:
+    train_pass(work, 1, Schedule(steps=3), batch=16)
+    return [json.loads(line) for line in (work / PASSES[1] / LOG).read_text().splitlines()]
+
+
+def test_the_last_of_many_files_is_not_learnt_from_but_judged_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "JUDGED_EVERY", 3)
+    write_files(tmp_path / "many", HELD_OUT_FROM)
+    lines = logged(tmp_path / "many")
+    assert max(line["first_step"] for line in lines) < 2
+    assert lines[-1]["held_out"] > 5000
+    write_files(tmp_path / "few", HELD_OUT_FROM - 1)
+    lines = logged(tmp_path / "few")
+    assert max(line["first_step"] for line in lines) > 1000, "too few to do without one"
+    assert "held_out" not in lines[-1]
 
 
 def test_shards_are_shared_and_not_made_twice(

@@ -25,6 +25,9 @@ STATE, LOG = "state.safetensors", "log.jsonl"
 
 Figures = Mapping[str, float]
 LossAt = Callable[[int], tuple[torch.Tensor, Figures]]
+Judge = Callable[[], Figures]
+
+JUDGED_EVERY = 50  # steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +67,17 @@ class Training:
         if (folder / STATE).is_file():
             self._load()
 
-    def run(self, loss_at: LossAt) -> None:
-        """Every step that is left; loss_at(step) is asked for each step's loss."""
+    def run(self, loss_at: LossAt, judge: Judge | None = None) -> None:
+        """Every step that is left; loss_at(step) is asked for each step's loss.
+
+        judge: asked now and then, with the average in place of the weights, for figures to log.
+        """
         progress = _Progress(self.folder, self.step, self.schedule.steps)
         saved = time.monotonic()
         while self.step < self.schedule.steps:
             figures = self._one_step(loss_at)
+            if judge and self.step % JUDGED_EVERY == 0:
+                figures = {**figures, **self._of_average(judge)}
             progress.show(self.step, figures)
             if time.monotonic() - saved > self.schedule.save_every or self.step == self.schedule.steps:
                 self.save()
@@ -91,8 +99,17 @@ class Training:
                 self.average[name].lerp_(weight, 1 - keep)
         return {"loss": loss.item(), **figures, "rate": factor}
 
+    def _of_average(self, judge: Judge) -> Figures:
+        kept = {name: weight.detach().clone() for name, weight in self._trained.items()}
+        self.use_average()
+        with torch.no_grad():
+            figures = judge()
+            for name, weight in self._trained.items():
+                weight.copy_(kept[name])
+        return figures
+
     def use_average(self) -> None:
-        """Put the average in place of the weights; the training is then over."""
+        """Put the average in place of the weights."""
         with torch.no_grad():
             for name, weight in self._trained.items():
                 weight.copy_(self.average[name])

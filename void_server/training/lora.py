@@ -19,7 +19,7 @@ from void_server.training.layout import write_pass
 from void_server.training.loop import Schedule, Training
 from void_server.training.pairs import Pair
 from void_server.training.transformer import Denoising
-from void_server.training.work import ENCODED, WARPED, read_pairs
+from void_server.training.work import ENCODED, WARPED, pair_files, read_pairs
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]  # of every block's attention
 DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
@@ -49,7 +49,7 @@ def train_lora(
     """
     scheduler = read_config(weights.base / "scheduler" / "scheduler_config.json")
     _encode(weights, pair, work, number, seeds, settings, device, dtype)
-    pairs, noise = read_pairs(work, number)
+    pairs, noise = read_pairs(work, number, pair_files(work, number))
     embedding = PromptEncoder.load(weights.base, device=device, dtype=dtype, cache=work / "prompts").embed(prompt)
 
     path = weights.pass2 if number == 2 else weights.pass1

@@ -29,12 +29,15 @@ from void_server.training.work import (
     PASSES,
     WARPED,
     fill_with_average,
+    pair_files,
     prompt_of_none,
     read_pairs,
     trained_autoencoder,
 )
 
 PairOf = Callable[[int], Pair]
+
+HELD_OUT_FROM = 8  # files of encoded pairs
 
 
 def train_autoencoder(
@@ -84,12 +87,22 @@ def encode(work: Path, pair: PairOf, seeds: Sequence[int], settings: PassSetting
 
 
 def train_pass(work: Path, number: int, schedule: Schedule, batch: int, device: str = "cpu") -> None:
-    """A pass's transformer, into work/pass1 or work/pass2, which begins as pass 1 and is shown warped noise."""
-    pairs, noise = read_pairs(work, number)
+    """A pass's transformer, into work/pass1 or work/pass2, which begins as pass 1 and is shown warped noise.
+
+    Where there are HELD_OUT_FROM files of encoded pairs or more, the last one is held out: its error goes to the log.
+    """
+    names = pair_files(work, number)
+    held_out = names[HELD_OUT_FROM - 1 :][-1:]
     model = new_transformer()
     if number == 2 and not (work / PASSES[2] / STATE).is_file():
         fill_with_average(model, work / PASSES[1])
     model.to(device)
     prompt = prompt_of_none().to(device)
-    loss = Denoising(model, pairs, prompt, scheduler=SCHEDULER, batch=batch, noise_of=noise, seed=number)
-    Training(model, work / PASSES[number], schedule).run(loss)
+
+    def error_of(files: Sequence[str]) -> Denoising:
+        pairs, noise = read_pairs(work, number, files)
+        return Denoising(model, pairs, prompt, scheduler=SCHEDULER, batch=batch, noise_of=noise, seed=number)
+
+    judge = error_of(held_out).held_out if held_out else None
+    loss = error_of([name for name in names if name not in held_out])
+    Training(model, work / PASSES[number], schedule).run(loss, judge)

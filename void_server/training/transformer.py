@@ -116,6 +116,15 @@ class Denoising:
         figures = {"first_step": loss[first].mean().item()} if first.any() else {}
         return loss.mean(), figures
 
+    def held_out(self) -> Figures:
+        """The mean error of all pairs at pure noise, the same noise each time: for pairs that are not learnt from."""
+        generator = torch.Generator().manual_seed(self._seed)
+        errors = []
+        for chosen in np.array_split(np.arange(len(self._pairs)), math.ceil(len(self._pairs) / self._batch)):
+            noise = self._noise_of(chosen, generator)
+            errors.append(self.loss(chosen, noise, torch.full((len(chosen),), 999)))
+        return {"held_out": torch.cat(errors).mean().item()}
+
     def loss(self, chosen: np.ndarray, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
         """[B], the weighted error of each of the chosen pairs; noise [B, Tl, 16, h, w], timesteps int64 [B]."""
         device = self._prompt.device

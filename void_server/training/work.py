@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -91,13 +92,13 @@ def unpack(weights: WeightsFolder, work: Path) -> None:
         write_state(work / name, {"model": kept, "average": kept, "optimiser": {}}, 0)
 
 
-def read_pairs(work: Path, number: int) -> tuple[Encoded, NoiseOf | None]:
-    """What pass `number` learns from: the encoded pairs and, for pass 2, the noise warped for them.
+def pair_files(work: Path, number: int) -> list[str]:
+    """The names of the files of encoded pairs that pass `number` can learn from. Raises FileNotFoundError."""
+    return shard_names(work / ENCODED, *([work / WARPED] if number == 2 else []))
 
-    Raises FileNotFoundError where none have been encoded.
-    """
-    folders = [work / ENCODED, *([work / WARPED] if number == 2 else [])]
-    names = shard_names(*folders)
+
+def read_pairs(work: Path, number: int, names: Sequence[str]) -> tuple[Encoded, NoiseOf | None]:
+    """The encoded pairs in the files `names` and, for pass 2, the noise warped for them."""
     noise = reused(read_noise(work / WARPED, names)) if number == 2 else None
     return read_shards(work / ENCODED, names), noise
 
