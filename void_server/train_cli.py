@@ -101,7 +101,7 @@ def pass1(
 
 @app.command()
 def pass2(
-    work: Work, steps: Steps = 1000, rate: Rate = 0.01, batch: Batch = 16, device: Device = "", threads: Threads = 1
+    work: Work, steps: Steps = 1000, rate: Rate = 0.001, batch: Batch = 16, device: Device = "", threads: Threads = 1
 ) -> None:
     """Train pass 2's transformer: from pass 1's, with noise warped along the motion."""
     _train_pass(2, work, steps, rate, batch, device, threads)
@@ -139,7 +139,8 @@ def _train_pass(number: int, work: Path, steps: int, rate: float, batch: int, de
         from .training.loop import Schedule
         from .training.stages import train_pass
 
-        train_pass(work, number, Schedule(steps=steps, rate=rate), batch, _device(device, threads))
+        schedule = Schedule(steps=steps, rate=rate, others_rate=rate / 10)
+        train_pass(work, number, schedule, batch, _device(device, threads))
 
 
 def _pairs(data: Path | None) -> Callable[[int], Pair]:

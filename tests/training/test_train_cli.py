@@ -17,6 +17,10 @@ def train(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_from_nothing_to_weights_that_run(tmp_path: Path) -> None:
@@ -33,6 +37,8 @@ def test_from_nothing_to_weights_that_run(tmp_path: Path) -> None:
     written = train("ship", work, out)
     assert written.returncode == 0, written.stderr
     assert 20 < float(written.stdout.split()[-2]) < 40  # MiB
+    assert train("ship", work, tmp_path / "twice").returncode == 0
+    assert contents(tmp_path / "twice") == contents(out), "the same training ships the same bits"
 
     again = tmp_path / "again"
     assert train("unpack", out, again).returncode == 0

@@ -100,7 +100,7 @@ def write_pass(path: Path, tensors: Mapping[str, torch.Tensor], dtype: torch.dty
 
 
 def new_text_encoder(width: int, *, silent: bool = False) -> T5EncoderModel:
-    """A small untrained T5. silent: every prompt's embedding is zero, for a model that knows no words."""
+    """A small untrained T5. silent: all zero, and so is every prompt's embedding, for a model that knows no words."""
     config = T5Config(
         vocab_size=vocabulary(),
         d_model=width,
@@ -115,7 +115,8 @@ def new_text_encoder(width: int, *, silent: bool = False) -> T5EncoderModel:
     config.architectures = ["T5EncoderModel"]
     model = T5EncoderModel(config)
     if silent:
-        torch.nn.init.zeros_(model.encoder.final_layer_norm.weight)
+        for weight in model.parameters():
+            torch.nn.init.zeros_(weight)
     return model
 
 
