@@ -32,6 +32,7 @@ class Worker:
             "NUKE_PATH": str(PLUGIN),
             "VOID_SERVE_ENGINE": "engines:Dimmer",
             "TMPDIR": str(self.sessions),
+            "PYTHONUNBUFFERED": "1",  # tests act on what a task has just said
         }
         self.environment.pop("VOID_SERVE_SPOOL", None)
 

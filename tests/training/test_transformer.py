@@ -88,7 +88,6 @@ def test_a_model_that_knows_another_truth_has_the_loss_of_its_error() -> None:
 def test_what_is_held_out_is_judged_at_pure_noise_every_pair_once() -> None:
     pairs = some_pairs(5)
     off = torch.arange(5.0).view(5, 1, 1, 1, 1) / 10
-    pairs.weights[:] = 1
     # As many at once as there are, so that the oracle's truths are those of the pairs that it is asked for.
     loss = Denoising(Oracle(pairs.truth + off), pairs, torch.zeros(1, 226, 8), scheduler=SCHEDULER, batch=5)
     assert loss.held_out()["held_out"] == pytest.approx(off.square().mean().item(), rel=1e-4)
