@@ -24,8 +24,8 @@ def test_damaged_files_give_pixels_or_a_refusal_and_never_bring_the_process_down
         text=True,
         timeout=120,
         check=False,
-        # The stacks of OpenBLAS's threads count as address space.
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+        # The stacks of OpenBLAS's threads count as address space; what the library prints comes before what we do.
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
     )
     died = f"by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else ""
     assert done.returncode == 0, f"decoding {last.read_bytes()!r} ended {died}\n{done.stderr[-2000:]}"
