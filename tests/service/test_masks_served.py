@@ -376,28 +376,3 @@ def test_the_log_holds_no_defect(served: Served) -> None:
     log = (served.folder / "log").read_text()
     assert "Traceback" not in log
     assert log
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--sam2", "/nowhere"], ["/nowhere", "no config.json", "facebook/sam2.1-hiera-large"]),
-        (["--reasoner", "openai"], ["--reasoner-endpoint", "--reasoner-model", "http://127.0.0.1:11434/v1"]),
-        (
-            ["--reasoner", "openai", "--reasoner-model", "m", "--reasoner-endpoint", "http://me:secret@there/v1"],
-            ["password", "key in the environment"],
-        ),
-        (["--reasoner", "gemini", "--reasoner-endpoint", "there"], ["no address", "http://127.0.0.1:8000/v1"]),
-    ],
-    ids=["sam2", "openai", "password", "address"],
-)
-def test_a_server_that_can_not_do_what_it_was_told_says_why_and_ends(
-    void: Void, options: list[str], words: list[str]
-) -> None:
-    done = void("serve", "--engine", "engines:Dimmer", "--bind", "tcp://127.0.0.1:*", *options)
-    assert done.returncode == 2
-    for word in words:
-        assert word in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "secret" not in done.stderr
-    assert not done.stdout
