@@ -22,6 +22,7 @@ TESTS = Path(__file__).parent
 os.environ["PYTHONPATH"] = str(TESTS)
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("OCIO", None)  # of whoever runs the tests: plates are linear Rec.709 unless a test says otherwise
+os.environ.pop("PYTHONUNBUFFERED", None)  # likewise: what a program says must come out without it
 CACHES = tempfile.TemporaryDirectory(prefix="void-tests-")  # removed when the tests end
 os.environ["VOID_PROMPT_CACHE"] = str(Path(CACHES.name) / "prompts")
 os.environ["VOID_SERVE_SPOOL"] = str(Path(CACHES.name) / "spool")
