@@ -21,7 +21,9 @@ from PIL import Image, ImageDraw, ImageFont
 PASS = ("first_step", "held_out")
 PANELS = {"autoencoder": ("psnr",), "decoder": ("psnr",), "pass1": PASS, "pass2": PASS}
 SIZE, MARGIN, GAP = (360, 260), (64, 44), 12
-INK, PALE, LINES = (40, 40, 40), (220, 220, 220), ((0, 110, 180), (200, 40, 40))
+INK, PALE = (40, 40, 40), (220, 220, 220)
+BLUE, RED = (0, 110, 180), (200, 40, 40)
+COLOURS = {"psnr": BLUE, "first_step": BLUE, "held_out": RED}
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,7 @@ class Curve:
     values: npt.NDArray[np.float64]
 
     @classmethod
-    def read(cls, path: Path, figure: str) -> Curve:
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    def of(cls, lines: list[dict[str, float]], figure: str) -> Curve:
         kept = [line for line in lines if figure in line and line.get("frames", 2) > 1]
         pieces = np.array_split(np.array([(line["step"], line[figure]) for line in kept]).reshape(-1, 2), 12)
         medians = np.array([np.median(piece, axis=0) for piece in pieces if len(piece)]).reshape(-1, 2)
@@ -49,14 +50,15 @@ def draw(name: str, curves: list[Curve]) -> Image.Image:
     values = np.concatenate([curve.values for curve in curves])
     low, high = float(values.min()), float(values.max())
     last = max(curve.steps.max() for curve in curves)
-    place = float(left)
-    for curve, colour in zip(curves, LINES, strict=False):
+    pen.text((left, 8), f"{name}:", INK, font)
+    place = left + pen.textlength(f"{name}: ", font)
+    for curve in curves:
+        colour = COLOURS[curve.figure]
         across = left + (right - left) * curve.steps / last
         up = bottom - (bottom - top) * (curve.values - low) / max(high - low, 1e-9)
         pen.line(list(zip(across, up, strict=True)), colour, width=2, joint="curve")
-        title = f"{name}: {curve.figure}" if place == left else f", {curve.figure}"
-        pen.text((place, 8), title, colour, font)
-        place += pen.textlength(title, font)
+        pen.text((place, 8), curve.figure, colour, font)
+        place += pen.textlength(f"{curve.figure}  ", font)
     for y, value in ((bottom, low), (top, high)):
         pen.line([(left, y), (right, y)], PALE)
         pen.text((left - 6, y), f"{value:.3g}", INK, font, anchor="rm")
@@ -74,7 +76,8 @@ def main() -> None:
     for name, figures in PANELS.items():
         path = given.log / f"{name}.jsonl"
         if path.is_file():
-            curves = [Curve.read(path, figure) for figure in figures]
+            lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            curves = [Curve.of(lines, figure) for figure in figures]
             panels.append(draw(name, [curve for curve in curves if len(curve.steps)]))
     if not panels:
         parser.error(f"{given.log} has none of {', '.join(f'{name}.jsonl' for name in PANELS)}")
