@@ -92,7 +92,7 @@ def train_pass(work: Path, number: int, schedule: Schedule, batch: int, device: 
     Where there are HELD_OUT_FROM files of encoded pairs or more, the last one is held out: its error goes to the log.
     """
     names = pair_files(work, number)
-    held_out = names[HELD_OUT_FROM - 1 :][-1:]
+    learnt, held_out = (names[:-1], names[-1:]) if len(names) >= HELD_OUT_FROM else (names, [])
     model = new_transformer()
     if number == 2 and not (work / PASSES[2] / STATE).is_file():
         fill_with_average(model, work / PASSES[1])
@@ -104,5 +104,4 @@ def train_pass(work: Path, number: int, schedule: Schedule, batch: int, device: 
         return Denoising(model, pairs, prompt, scheduler=SCHEDULER, batch=batch, noise_of=noise, seed=number)
 
     judge = error_of(held_out).held_out if held_out else None
-    loss = error_of([name for name in names if name not in held_out])
-    Training(model, work / PASSES[number], schedule).run(loss, judge)
+    Training(model, work / PASSES[number], schedule).run(error_of(learnt), judge)

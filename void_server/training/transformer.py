@@ -31,6 +31,7 @@ TINY = {
     "use_rotary_positional_embeddings": True,
 }
 FIRST_STEP = 0.7  # of the samples are pure noise, where the sampler starts and all is decided
+PURE_NOISE = 999  # the timestep that has nothing of the picture left
 _STREAM = 0x7F
 
 # Indices of some pairs and random numbers to noise for them, [B, Tl, 16, h, w].
@@ -110,9 +111,9 @@ class Denoising:
         generator = torch.Generator().manual_seed(int(draws.integers(2**62)))
         chosen = draws.integers(len(self._pairs), size=self._batch)
         timesteps = torch.from_numpy(draws.integers(1000, size=self._batch))
-        timesteps[torch.from_numpy(draws.random(self._batch) < FIRST_STEP)] = 999
+        timesteps[torch.from_numpy(draws.random(self._batch) < FIRST_STEP)] = PURE_NOISE
         loss = self.loss(chosen, self._noise_of(chosen, generator), timesteps)
-        first = timesteps == 999
+        first = timesteps == PURE_NOISE
         figures = {"first_step": loss[first].mean().item()} if first.any() else {}
         return loss.mean(), figures
 
@@ -122,7 +123,7 @@ class Denoising:
         errors = []
         for chosen in np.array_split(np.arange(len(self._pairs)), math.ceil(len(self._pairs) / self._batch)):
             noise = self._noise_of(chosen, generator)
-            errors.append(self.loss(chosen, noise, torch.full((len(chosen),), 999)))
+            errors.append(self.loss(chosen, noise, torch.full((len(chosen),), PURE_NOISE)))
         return {"held_out": torch.cat(errors).mean().item()}
 
     def loss(self, chosen: np.ndarray, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
